@@ -1,0 +1,132 @@
+# Everything a reader or an author does, one line each: `make help`.
+# Needs Python 3.11, 3.12 or 3.13 and make, nothing else.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first of these that is new enough, unless PYTHON names one.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+  2>/dev/null && echo $$p && break; done)
+UV ?= $(BIN)/uv
+WORKERS ?= 2
+NB ?=
+CELL_TIMEOUT ?= 300
+PORT ?= 8000
+
+export KERAS_BACKEND ?= tensorflow
+export TF_CPP_MIN_LOG_LEVEL := 3
+export TF_ENABLE_ONEDNN_OPTS := 0
+
+# Workers run side by side: one thread each, or they fight for the same cores.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+  TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+NOTEBOOKS := find book -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' | sort
+# On Linux x86-64 the lock takes the small wheel, with the bound of pyproject.toml.
+BOUND := $(shell sed -n 's/^  "tensorflow\(>=[0-9.]*\)",$$/\1/p' pyproject.toml)
+SMALL_WHEEL := tensorflow-cpu$(BOUND) ; sys_platform == 'linux' and platform_machine == 'x86_64'
+
+.PHONY: help
+help:  ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	  | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
+
+.PHONY: venv
+venv: $(VENV)/.installed  ## Create or update .venv from requirements.lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11, 3.12 or 3.13 found: install one," \
+	  "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV): the first time takes some minutes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes -r requirements.lock
+	@# Without dependencies: the small wheel does not satisfy "tensorflow".
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: book
+book: venv  ## Build the site from stored outputs, warnings are errors
+	@$(BIN)/jupyter-book build . -W --keep-going --quiet
+	@$(BIN)/python scripts/check_site.py _build/html
+	@echo "Open file://$(CURDIR)/_build/html/index.html or run: make serve"
+
+.PHONY: serve
+serve: book  ## Build the site and serve it at http://localhost:8000
+	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+.PHONY: test
+test:  ## Run everything: lint, site, unit tests, every notebook
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory book
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-notebooks
+
+.PHONY: test-unit
+test-unit: venv  ## Run unit tests and doctests, 95 % of branches covered
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile \
+	  --durations 10 --cov --cov-report term --cov-fail-under 95
+
+.PHONY: test-notebooks
+test-notebooks: venv  ## Re-execute every notebook (or NB=path), compare outputs
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q -o addopts= --durations 10 \
+	  --nbval --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) \
+	  -n $(WORKERS) --dist loadfile $(or $(NB),$$($(NOTEBOOKS)))
+
+.PHONY: test-oldest
+test-oldest: venv  ## Run the unit tests with the oldest versions we claim to support
+	@rm -rf .venv-oldest
+	@$(UV) venv --quiet --python 3.11 .venv-oldest
+	@echo "$(SMALL_WHEEL)" | $(UV) pip compile --quiet pyproject.toml - --extra test \
+	  --resolution lowest-direct --python .venv-oldest/bin/python \
+	  --output-file .venv-oldest/requirements.txt
+	@$(UV) pip install --quiet --python .venv-oldest/bin/python \
+	  -r .venv-oldest/requirements.txt
+	@$(UV) pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
+	@$(ONE_THREAD) .venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile
+
+.PHONY: notebooks
+notebooks: venv  ## Re-execute all chapters (or NB=path) and store their outputs
+	@$(BIN)/python scripts/execute_notebooks.py $(or $(NB),$$($(NOTEBOOKS)))
+
+.PHONY: lab
+lab: venv  ## Open the chapters in JupyterLab
+	@$(BIN)/jupyter lab book/index.ipynb
+
+.PHONY: lint
+lint: venv  ## Check style, types and notebooks' code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: venv  ## Put code into the common style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: | $(UV)  ## Write requirements.lock anew with the newest versions
+	@echo "$(SMALL_WHEEL)" | $(UV) pip compile pyproject.toml - --extra dev \
+	  --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-emit-package crnn-tutorial --no-annotate --no-header \
+	  --quiet --output-file requirements.lock
+	@{ echo '# Written by "make lock": exact versions for Linux and macOS, Python 3.11-3.13.'; \
+	  cat requirements.lock; } > requirements.new && mv requirements.new requirements.lock
+
+$(BIN)/uv:
+	@$(MAKE) --no-print-directory venv
+
+.PHONY: set-repository
+set-repository: venv  ## Change the repository's address everywhere: URL=https://...
+	@$(BIN)/python scripts/set_repository.py "$(URL)"
+
+.PHONY: clean
+clean:  ## Remove what was built (the environment stays)
+	@rm -rf _build dist .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache \
+	  .venv-oldest
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,36 @@
+"""Convolutional recurrent networks for images: build, train, judge.
+
+Public names are loaded when they are first used, so that the import is quick and
+touches neither Keras nor TensorFlow.
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+# Public names by module, modules in the order in which they may import each other.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["backbones", "controls", "heads", "layers", "models"],
+    submod_attrs={
+        "heads": ["Alphabet"],
+        "models": [
+            "build_cnn_model",
+            "build_crnn_model",
+            "build_fixed_length_reader",
+            "build_lstm_model",
+            "build_rnn_model",
+            "build_text_recognizer",
+            "build_video_classifier",
+            "load_model",
+        ],
+        "controls": [
+            "attention_twin",
+            "convolution_twin",
+            "count_multiplications",
+            "match_parameters",
+            "order_blind",
+            "receptive_field",
+        ],
+    },
+)

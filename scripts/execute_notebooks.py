@@ -1,0 +1,98 @@
+"""Execute notebooks from clean kernels and store their outputs, free of noise.
+
+No timing stamps, no version of the kernel's Python, no TensorFlow log. A chapter that
+fails keeps its old outputs.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+# A chapter's limits on two cores.
+SECONDS, MEGABYTES = 120, 2048
+# TensorFlow's first lines come before Python can silence them, and a progress bar
+# would be stored step by step: Keras draws none where it finds a test running.
+QUIET = {
+    "PYTEST_CURRENT_TEST": "stored outputs",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def execute(path: Path) -> str:
+    """Execute one notebook in place; return what it cost."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    start = time.perf_counter()
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        memory = peak_megabytes(client.km.provisioner.pid)
+    seconds = time.perf_counter() - start
+    clean(notebook)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+    return report(seconds, memory)
+
+
+def peak_megabytes(pid: int) -> float:
+    """Return the most memory the kernel ever held; 0 where /proc is missing."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return 0.0
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines["VmHWM"].split()[0]) / 1024
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Keep only metadata that two machines agree on."""
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata["language_info"] = {
+        "name": "python",
+        "pygments_lexer": "ipython3",
+    }
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+
+
+def report(seconds: float, memory: float) -> str:
+    slow = f" MORE THAN {SECONDS} s" if seconds > SECONDS else ""
+    large = f" MORE THAN {MEGABYTES} MB" if memory > MEGABYTES else ""
+    return f"{seconds:6.1f} s {memory:6.0f} MB{slow}{large}"
+
+
+def main(paths: list[str]) -> int:
+    os.environ.update(QUIET)
+    failed = []
+    for name in paths:
+        try:
+            print(f"{name}: {execute(Path(name))}", flush=True)
+        except CellExecutionError as error:
+            print(f"{name}: FAILED, nothing stored\n{error}", flush=True)
+            failed.append(name)
+    if failed:
+        print(f"{len(failed)} of {len(paths)} failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
