@@ -1,0 +1,384 @@
+"""What we compare with: twins of equal size, and what a model costs.
+
+A difference between two models means something only when they differ in one thing.
+Each twin here has the same stem and (within 2 %) the same number of parameters as the
+model it is compared with.
+"""
+
+import functools
+import inspect
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from crnn_tutorial import backbones
+from crnn_tutorial.layers import (
+    AttentionOverSteps,
+    CharacterLogits,
+    PerFrame,
+    PositionProbabilities,
+    ScanRows,
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A builder whose widths were chosen to reach a number of parameters.
+
+    Parameters
+    ----------
+    builder : callable
+        Builds the compiled model, with no arguments.
+    widths : dict
+        The widths that were found, such as ``{"units": 71}``.
+    ratio : float
+        Parameters reached divided by parameters wanted.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> match = ct.match_parameters(ct.build_lstm_model, 20_000, (8, 8, 1), 10)
+    >>> match.widths, round(match.ratio, 3)
+    ({'units': 45}, 0.994)
+    """
+
+    builder: object
+    widths: dict
+    ratio: float
+
+
+def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
+    """Find the widths that give a model the same number of parameters as another.
+
+    ``units`` is searched first; if no whole number comes close enough, ``filters``
+    (where the builder has them) are scaled too.
+
+    Parameters
+    ----------
+    builder : callable
+        Such as ``ct.build_cnn_model``; takes ``units`` and perhaps ``filters``.
+    target : keras.Model or int
+        The model, or the number of parameters, to match.
+    *args, **kwargs
+        What ``builder`` is called with, such as ``input_shape`` and ``num_classes``.
+    tolerance : float
+        Largest relative difference allowed, 0.02 is 2 %.
+
+    Returns
+    -------
+    Match
+        With a builder of no arguments, the widths and the ratio reached.
+
+    Raises
+    ------
+    ValueError
+        If no widths come within the tolerance; the message says how close it came.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> crnn = ct.build_crnn_model((16, 64, 1), 10)
+    >>> match = ct.match_parameters(ct.build_cnn_model, crnn, (16, 64, 1), 10)
+    >>> abs(match.ratio - 1) < 0.02
+    True
+    """
+    wanted = target if isinstance(target, int) else target.count_params()
+    has_filters = "filters" in inspect.signature(builder).parameters
+
+    @functools.cache
+    def count(units, filters):
+        widths = {"units": units} | ({"filters": filters} if filters else {})
+        return builder(*args, **kwargs | widths).count_params()
+
+    best = (math.inf, None, None)
+    for filters in _filter_choices(builder, args, kwargs) if has_filters else [None]:
+        units = _bisect(lambda n, f=filters: count(n, f), wanted)
+        for candidate in (units, units + 1):
+            ratio = count(candidate, filters) / wanted
+            best = min(best, (abs(ratio - 1), candidate, filters))
+        if best[0] <= tolerance:
+            break
+    error, units, filters = best
+    widths = {"units": units} | ({"filters": filters} if filters else {})
+    ratio = count(units, filters) / wanted
+    if error > tolerance:
+        raise ValueError(
+            f"No widths of {getattr(builder, '__name__', 'the builder')} come within "
+            f"{tolerance:.0%} of {wanted:,} parameters; the nearest, {widths}, gives "
+            f"{count(units, filters):,} ({ratio:.3f}). Pass other filters."
+        )
+    return Match(functools.partial(builder, *args, **kwargs | widths), widths, ratio)
+
+
+def _bisect(count, wanted):
+    """Largest number of units whose count is at most ``wanted`` (at least 1)."""
+    low, high = 1, 2
+    while count(high) <= wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) <= wanted else (low, middle)
+    return low
+
+
+def _filter_choices(builder, args, kwargs):
+    """The builder's own filters first, then smaller and larger ones."""
+    yield kwargs.get("filters")
+    default = inspect.signature(builder).parameters["filters"].default
+    input_shape = args[0] if args else kwargs["input_shape"]
+    height, width = input_shape[-3], input_shape[-2] or input_shape[-3]
+    filters = kwargs.get("filters") or default
+    filters = filters or backbones.default_filters(height, width)
+    for scale in (0.95, 1.05, 0.9, 1.1, 0.8, 1.2, 0.65, 0.5, 0.35, 0.25):
+        yield tuple(max(1, round(n * scale)) for n in filters)
+
+
+def order_blind(builder):
+    """Make the twin of a recurrent builder that cannot know the order of its steps.
+
+    The same dense layer at each step stands in the LSTM's place, and the steps are
+    averaged, so a shuffled sequence gives the same answer. Parameters are matched.
+
+    Parameters
+    ----------
+    builder : callable
+        Takes ``recurrence=`` and ``units=``, such as ``ct.build_crnn_model``.
+
+    Returns
+    -------
+    callable
+        Takes the same arguments and builds the twin.
+
+    Raises
+    ------
+    ValueError
+        If the builder has no recurrence to replace.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> twin = ct.order_blind(ct.build_crnn_model)((8, 8, 1), num_classes=10)
+    >>> original = ct.build_crnn_model((8, 8, 1), num_classes=10)
+    >>> 0.98 < twin.count_params() / original.count_params() < 1.02
+    True
+    """
+    return _twin(builder, "order_blind")
+
+
+def attention_twin(builder):
+    """Make the twin of a recurrent builder with self-attention in the LSTM's place.
+
+    Parameters
+    ----------
+    builder : callable
+        Takes ``recurrence=`` and ``units=``, such as ``ct.build_crnn_model``.
+
+    Returns
+    -------
+    callable
+        Takes the same arguments and builds the twin, parameters matched.
+
+    Raises
+    ------
+    ValueError
+        If the builder has no recurrence to replace.
+
+    References
+    ----------
+    Vaswani et al., 2017, arXiv:1706.03762.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> twin = ct.attention_twin(ct.build_crnn_model)((8, 8, 1), num_classes=10)
+    >>> twin.output_shape
+    (None, 10)
+    """
+    return _twin(builder, "attention")
+
+
+def convolution_twin(builder):
+    """Make the twin of a recurrent builder with convolutions along the steps.
+
+    Parameters
+    ----------
+    builder : callable
+        Takes ``recurrence=`` and ``units=``, such as ``ct.build_text_recognizer``.
+
+    Returns
+    -------
+    callable
+        Takes the same arguments and builds the twin, parameters matched.
+
+    Raises
+    ------
+    ValueError
+        If the builder has no recurrence to replace.
+
+    References
+    ----------
+    Bai, Kolter and Koltun, 2018, arXiv:1803.01271.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> digits = ct.Alphabet("0123456789")
+    >>> twin = ct.convolution_twin(ct.build_text_recognizer)((16, None, 1), digits)
+    >>> twin.output_shape
+    (None, None, 11)
+    """
+    return _twin(builder, "convolution")
+
+
+def _twin(builder, recurrence):
+    if "recurrence" not in inspect.signature(builder).parameters:
+        raise ValueError(
+            f"{getattr(builder, '__name__', builder)} has no argument recurrence=, so "
+            "there is no recurrence to replace. Pass ct.build_crnn_model, "
+            "ct.build_video_classifier or ct.build_text_recognizer."
+        )
+
+    @functools.wraps(builder)
+    def build(*args, **kwargs):
+        original = builder(*args, **kwargs)
+        return match_parameters(
+            builder,
+            original,
+            *args,
+            **{key: value for key, value in kwargs.items() if key != "units"},
+            recurrence=recurrence,
+        ).builder()
+
+    return build
+
+
+def count_multiplications(model, input_shape=None):
+    """Count the multiplications that a model needs for one image.
+
+    Weights times inputs are counted, and attention's products; additions, activations
+    and normalisations (a few per cent) are not.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A functional model of the layers that this package uses.
+    input_shape : tuple of int, optional
+        ``(height, width, channels)`` where the model takes any width.
+
+    Returns
+    -------
+    int
+        Multiplications for one image in the forward pass.
+
+    Raises
+    ------
+    ValueError
+        If a size is unknown, or a layer with weights is of an unknown kind.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import crnn_tutorial as ct
+    >>> layer = keras.layers.Conv2D(4, 3, padding="same")
+    >>> model = keras.Sequential([keras.Input((8, 8, 1)), layer])
+    >>> ct.count_multiplications(model)  # 8 * 8 places, 3 * 3 weights, 4 kernels
+    2304
+    """
+    shape = tuple(model.input_shape[1:] if input_shape is None else input_shape)
+    if None in shape:
+        raise ValueError(
+            f"The model takes images of any size {shape}; pass "
+            "input_shape=(height, width, channels) to count for one size."
+        )
+    counted_layers = model.layers[1:]
+    ends = [(_first(layer.input), layer.output) for layer in counted_layers]
+    probe = keras.Model(model.inputs, ends)
+    shapes = probe(keras.KerasTensor((1, *shape)))
+    return sum(
+        _multiplications(layer, before.shape, after.shape)
+        for layer, (before, after) in zip(counted_layers, shapes, strict=True)
+    )
+
+
+def _first(tensors):
+    return tensors[0] if isinstance(tensors, (list, tuple)) else tensors
+
+
+def _multiplications(layer, before, after):
+    """Of one layer; each rule is (number of places) x (weights used at each place)."""
+    if isinstance(layer, PerFrame):
+        inner_before, inner_after = (None, *before[2:]), (None, *after[2:])
+        return before[1] * _multiplications(layer.layer, inner_before, inner_after)
+    if isinstance(layer, ScanRows):
+        steps = before[1] * before[2]
+        return steps * _recurrent_weights(layer.recurrence)
+    if isinstance(layer, (layers.Bidirectional, layers.RNN)):
+        return before[1] * _recurrent_weights(layer)
+    if isinstance(layer, AttentionOverSteps):
+        steps, width = before[1], layer.units
+        # the projections and the dense layers, then queries x keys, weights x values
+        matrices = [w for w in layer.weights if len(w.shape) > 1 and "bias" not in w.name]
+        return steps * sum(map(_size, matrices)) + 2 * steps * steps * width
+    if isinstance(layer, (CharacterLogits, PositionProbabilities)):
+        return math.prod(before[1:-1]) * _size(layer.dense.kernel)
+    if isinstance(layer, (layers.Conv1D, layers.Conv2D, layers.Dense)):
+        return math.prod(after[1:-1]) * _size(layer.kernel)
+    if any(len(weight.shape) > 1 for weight in layer.weights):
+        raise ValueError(
+            f"Layer {layer.name!r} is a {type(layer).__name__}, which "
+            "count_multiplications does not know. Add a rule for it in controls.py."
+        )
+    return 0
+
+
+def _recurrent_weights(layer):
+    return sum(_size(w) for w in layer.weights if len(w.shape) > 1 and "bias" not in w.name)
+
+
+def _size(weight):
+    return math.prod(weight.shape)
+
+
+def receptive_field(model):
+    """Say how many pixels one place of the last feature map can see.
+
+    Only convolution and pooling layers count; a recurrence, attention or a dense layer
+    over the flattened map sees everything that reaches it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With Conv2D and MaxPooling2D or AveragePooling2D layers in one line.
+
+    Returns
+    -------
+    tuple of int
+        ``(height, width)`` in pixels; may be larger than the image.
+
+    References
+    ----------
+    Araujo, Norris and Sim, 2019, "Computing receptive fields of convolutional neural
+    networks".
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.receptive_field(ct.build_crnn_model((16, 64, 1), 10, filters=(32, 64)))
+    (10, 10)
+    """
+    field, step = [1, 1], [1, 1]
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D):
+            windows, strides = layer.kernel_size, layer.strides
+            dilation = layer.dilation_rate
+        elif isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
+            windows, strides, dilation = layer.pool_size, layer.strides, (1, 1)
+        else:
+            continue
+        for axis in (0, 1):
+            reach = (windows[axis] - 1) * dilation[axis]
+            field[axis] += reach * step[axis]
+            step[axis] *= strides[axis]
+    return tuple(field)

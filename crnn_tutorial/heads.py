@@ -1,0 +1,349 @@
+"""From features to an answer: five things that must never part.
+
+A head knows how to *encode* what a person has (labels, texts) into arrays, the
+*last layer*, the *loss*, the *metrics*, and how to *decode* what the model returns
+into what a person wants. ``of(model)`` finds the head of any model of this package,
+also after it was saved and loaded.
+"""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import ClassVar
+
+import numpy as np
+from keras import layers
+
+from crnn_tutorial import metrics
+from crnn_tutorial.layers import CharacterLogits, PositionProbabilities
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The characters that a reader knows; class 0 is kept for CTC's blank.
+
+    Parameters
+    ----------
+    characters : str
+        Each character once, in the order of their classes 1, 2, ...
+
+    Raises
+    ------
+    ValueError
+        If there is no character, or one stands twice.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> digits = ct.Alphabet("0123456789")
+    >>> digits.encode(["2015", "7"]).tolist()
+    [[3, 1, 2, 6], [8, 0, 0, 0]]
+    >>> digits.decode([[3, 1, 2, 6], [8, 0, 0, 0]])
+    ['2015', '7']
+    """
+
+    characters: str
+
+    def __post_init__(self):
+        twice = sorted({c for c in self.characters if self.characters.count(c) > 1})
+        if not self.characters or twice:
+            raise ValueError(
+                "An alphabet has at least one character and each of them once, but got "
+                f"{self.characters!r}" + (f" with {twice} repeated." if twice else ".")
+            )
+
+    @classmethod
+    def from_texts(cls, texts):
+        """Collect the characters of some texts, sorted.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            At least one character in all.
+
+        Returns
+        -------
+        Alphabet
+            With each character that occurs.
+
+        Examples
+        --------
+        >>> import crnn_tutorial as ct
+        >>> ct.Alphabet.from_texts(["2015", "1997"])
+        Alphabet(characters='012579')
+        """
+        return cls("".join(sorted(set("".join(texts)))))
+
+    def encode(self, texts, length=None):
+        """Turn texts into classes, padded with 0 on the right.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            May be empty strings.
+        length : int, optional
+            Number of columns; that of the longest text by default.
+
+        Returns
+        -------
+        numpy.ndarray of int32
+            ``(len(texts), length)``.
+
+        Raises
+        ------
+        ValueError
+            If a text is longer than ``length`` or has a character that the alphabet
+            does not have.
+
+        Examples
+        --------
+        >>> import crnn_tutorial as ct
+        >>> ct.Alphabet("ab").encode(["ba", ""], length=3).tolist()
+        [[2, 1, 0], [0, 0, 0]]
+        """
+        unknown = sorted(set("".join(texts)) - set(self.characters))
+        if unknown:
+            raise ValueError(
+                f"The alphabet {self.characters!r} does not have {unknown}. Build it "
+                "with Alphabet.from_texts(texts) from all texts you want to read."
+            )
+        longest = max([len(text) for text in texts], default=0)
+        length = max(longest, 1) if length is None else length
+        if longest > length:
+            raise ValueError(f"A text has {longest} characters, more than {length}.")
+        classes = np.zeros((len(texts), length), dtype="int32")
+        for row, text in zip(classes, texts, strict=True):
+            row[: len(text)] = [self.characters.index(c) + 1 for c in text]
+        return classes
+
+    def decode(self, classes):
+        """Turn rows of classes back into texts, leaving out every 0.
+
+        Parameters
+        ----------
+        classes : array of int
+            ``(number, length)``, each from 0 to ``len(characters)``.
+
+        Returns
+        -------
+        list of str
+            One text for each row.
+
+        Examples
+        --------
+        >>> import crnn_tutorial as ct
+        >>> ct.Alphabet("ab").decode([[2, 1, 0], [0, 0, 0]])
+        ['ba', '']
+        """
+        return ["".join(self.characters[k - 1] for k in row if k) for row in classes]
+
+
+@dataclass(frozen=True)
+class Classify:
+    """One class for each image (or clip): average, dense, softmax.
+
+    Parameters
+    ----------
+    num_classes : int
+        At least 2.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.heads import Classify
+    >>> head = Classify(3)
+    >>> head.encode([[0, 0, 1], [1, 0, 0]]).tolist()  # one-hot or integers
+    [2, 0]
+    >>> head.decode([[0.1, 0.2, 0.7]]).tolist()
+    [2]
+    """
+
+    num_classes: int
+    loss: ClassVar[str] = "sparse_categorical_crossentropy"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
+    metric_name: ClassVar[str] = "accuracy"
+
+    def __post_init__(self):
+        if self.num_classes < 2:
+            raise ValueError(
+                f"num_classes is at least 2, but got {self.num_classes}: with one "
+                "class there is nothing to decide."
+            )
+
+    def __call__(self, features, dropout=0.0):
+        """Average over all steps (or places), then one probability for each class."""
+        if len(features.shape) == 4:
+            x = layers.GlobalAveragePooling2D(name="average")(features)
+        else:
+            x = layers.GlobalAveragePooling1D(name="average")(features)
+        if dropout:
+            x = layers.Dropout(dropout, name="dropout")(x)
+        return layers.Dense(
+            self.num_classes, activation="softmax", name="probabilities"
+        )(x)
+
+    def encode(self, labels):
+        """Turn integer or one-hot labels ``(n,)`` or ``(n, classes)`` into integers."""
+        labels = np.asarray(labels)
+        if labels.ndim == 2 and labels.shape[1] == self.num_classes:
+            if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
+                raise ValueError(
+                    "One-hot labels have exactly one 1 in each row and 0 elsewhere."
+                )
+            return labels.argmax(axis=1)
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise ValueError(
+                f"Labels are integers of shape (n,) or one-hot rows of shape "
+                f"(n, {self.num_classes}), but got {labels.dtype} of shape "
+                f"{labels.shape}."
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
+            raise ValueError(
+                f"Labels run from 0 to {self.num_classes - 1} for {self.num_classes} "
+                f"classes, but got {labels.min()} to {labels.max()}."
+            )
+        return labels
+
+    def decode(self, outputs):
+        """Turn probabilities ``(n, classes)`` into the most probable class ``(n,)``."""
+        return np.argmax(outputs, axis=-1)
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the answer is right, else 0.0."""
+        return metrics.accuracy_per_image(self.encode(targets), self.decode(outputs))
+
+
+@dataclass(frozen=True)
+class ReadText:
+    """A text of any length from the columns of an image, by CTC.
+
+    Parameters
+    ----------
+    alphabet : Alphabet
+        The characters that can be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> head = ct.heads.ReadText(ct.Alphabet("ab"))
+    >>> best_class_of_each_step = [1, 1, 0, 1, 2, 2]  # a a blank a b b
+    >>> head.decode(np.eye(3)[[best_class_of_each_step]])
+    ['aab']
+    """
+
+    alphabet: Alphabet
+    loss: ClassVar[str] = "ctc"
+    metrics: ClassVar[tuple[str, ...]] = ()
+    metric_name: ClassVar[str] = "exact match"
+
+    def __call__(self, sequence, mask, dropout=0.0):
+        """Logits of each character at each real step ``(batch, steps, classes)``."""
+        if dropout:
+            sequence = layers.Dropout(dropout, name="dropout")(sequence)
+        characters = self.alphabet.characters
+        return CharacterLogits(characters, name="logits")(sequence, mask)
+
+    def encode(self, texts):
+        """Turn texts into padded classes ``(n, longest)``."""
+        return self.alphabet.encode(texts)
+
+    def decode(self, outputs):
+        """Best class of each step, repeats merged, blanks dropped: a list of str."""
+        best = np.argmax(outputs, axis=-1)  # (n, steps)
+        merged = [[k for k, _ in groupby(row)] for row in best.tolist()]
+        return self.alphabet.decode(merged)
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the whole text is right, else 0.0."""
+        return metrics.exact_match_per_image(targets, self.decode(outputs))
+
+
+@dataclass(frozen=True)
+class ReadPositions:
+    """A text from a fixed number of positions: what a reader does without CTC.
+
+    Parameters
+    ----------
+    alphabet : Alphabet
+        The characters that can be read.
+    positions : int
+        The largest number of characters, at least 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> head = ct.heads.ReadPositions(ct.Alphabet("ab"), positions=3)
+    >>> head.decode(np.eye(3)[[[2, 1, 0]]])
+    ['ba']
+    """
+
+    alphabet: Alphabet
+    positions: int
+    loss: ClassVar[str] = "sparse_categorical_crossentropy"
+    metrics: ClassVar[tuple[str, ...]] = ()
+    metric_name: ClassVar[str] = "exact match"
+
+    def __call__(self, features, dropout=0.0):
+        """Probabilities of each character at each position from the whole map."""
+        x = layers.Flatten(name="flatten")(features)
+        if dropout:
+            x = layers.Dropout(dropout, name="dropout")(x)
+        return PositionProbabilities(
+            self.alphabet.characters, self.positions, name="probabilities"
+        )(x)
+
+    def encode(self, texts):
+        """Turn texts into classes ``(n, positions)``."""
+        return self.alphabet.encode(texts, self.positions)
+
+    def decode(self, outputs):
+        """Best class of each position, "no character" dropped: a list of str."""
+        return self.alphabet.decode(np.argmax(outputs, axis=-1).tolist())
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the whole text is right, else 0.0."""
+        return metrics.exact_match_per_image(targets, self.decode(outputs))
+
+
+def of(model):
+    """Find the head of a model: how to encode its targets and decode its answers.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built or loaded by this package, or any classifier that ends in a softmax.
+
+    Returns
+    -------
+    Classify, ReadText or ReadPositions
+        Read off the model's last layer.
+
+    Raises
+    ------
+    ValueError
+        If the last layer is none of those that the package knows.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.heads.of(ct.build_crnn_model((8, 8, 1), num_classes=10))
+    Classify(num_classes=10)
+    """
+    last = model.layers[-1]
+    if isinstance(last, CharacterLogits):
+        return ReadText(Alphabet(last.characters))
+    if isinstance(last, PositionProbabilities):
+        return ReadPositions(Alphabet(last.characters), last.positions)
+    softmax = getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
+    if (isinstance(last, layers.Dense) and softmax) or isinstance(last, layers.Softmax):
+        return Classify(model.output_shape[-1])
+    raise ValueError(
+        f"The model {model.name!r} ends in a {type(last).__name__} layer, but expected "
+        'Dense(num_classes, activation="softmax"), or a model of build_crnn_model, '
+        "build_text_recognizer and so on."
+    )
