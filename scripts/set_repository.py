@@ -15,6 +15,12 @@ def repository_url(root: Path = ROOT) -> str:
     return project["project"]["urls"]["Repository"]
 
 
+def pages_site(slug: str) -> str:
+    """Return where GitHub Pages serves owner/name."""
+    owner, name = slug.split("/")
+    return f"{owner.lower()}.github.io/{name}"
+
+
 def text_files(root: Path = ROOT) -> list[Path]:
     """List the text files that git knows, or would know once added."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -29,19 +35,23 @@ def read_start(file: Path) -> bytes:
 
 
 def set_repository(new: str, root: Path = ROOT) -> list[Path]:
-    """Replace the address, and the owner/name inside Colab links and badges."""
+    """Replace the address, owner/name in Colab links, and the site's own address."""
     if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", new):
         raise ValueError(
             f"URL is {new!r}; expected https://host/owner/name without a final slash"
         )
     old = repository_url(root)
     old_slug, new_slug = ("/".join(url.split("/")[-2:]) for url in (old, new))
+    pairs = [
+        (old, new),
+        (f"/github/{old_slug}", f"/github/{new_slug}"),
+        (pages_site(old_slug), pages_site(new_slug)),
+    ]
     changed = []
     for file in text_files(root):
-        text = file.read_text("utf-8")
-        replaced = text.replace(old, new).replace(
-            f"/github/{old_slug}", f"/github/{new_slug}"
-        )
+        text = replaced = file.read_text("utf-8")
+        for before, after in pairs:
+            replaced = replaced.replace(before, after)
         if replaced != text:
             file.write_text(replaced, "utf-8")
             changed.append(file.relative_to(root))
