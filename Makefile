@@ -54,6 +54,10 @@ book: venv  ## Build the site from stored outputs, warnings are errors
 	@$(BIN)/python scripts/check_site.py _build/html
 	@echo "Open file://$(CURDIR)/_build/html/index.html or run: make serve"
 
+.PHONY: links
+links: venv  ## Check every external link (needs a network)
+	@$(BIN)/jupyter-book build . --builder linkcheck --quiet
+
 .PHONY: serve
 serve: book  ## Build the site and serve it at http://localhost:8000
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"

@@ -1,10 +1,14 @@
 """Execute notebooks from clean kernels and store their outputs, free of noise.
 
 No timing stamps, no version of the kernel's Python, no TensorFlow log. A chapter that
-fails keeps its old outputs.
+fails keeps its old outputs. `--as-on-colab`, for Colab's image, installs the package
+first, with the command of the chapters' install cell, and stores nothing.
 """
 
 import os
+import re
+import shlex
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,8 +28,8 @@ QUIET = {
 }
 
 
-def execute(path: Path) -> str:
-    """Execute one notebook in place; return what it cost."""
+def execute(path: Path, store: bool = True) -> str:
+    """Execute one notebook, in place; return what it cost."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -43,9 +47,10 @@ def execute(path: Path) -> str:
             client.execute_cell(cell, index)
         memory = peak_megabytes(client.km.provisioner.pid)
     seconds = time.perf_counter() - start
-    clean(notebook)
-    nbformat.validate(notebook)
-    nbformat.write(notebook, path)
+    if store:
+        clean(notebook)
+        nbformat.validate(notebook)
+        nbformat.write(notebook, path)
     return report(seconds, memory)
 
 
@@ -80,12 +85,29 @@ def report(seconds: float, memory: float) -> str:
     return f"{seconds:6.1f} s {memory:6.0f} MB{slow}{large}"
 
 
-def main(paths: list[str]) -> int:
+def install_as_on_colab(path: Path) -> None:
+    """Run the pip command of a chapter's install cell."""
+    cells = nbformat.read(path, as_version=4).cells
+    first = next(cell.source for cell in cells if cell.cell_type == "code")
+    command = re.search(r"%pip (install .*)", first)
+    if command is None:
+        raise ValueError(f"{path}: its first code cell has no %pip install")
+    arguments = shlex.split(command[1])
+    subprocess.run([sys.executable, "-m", "pip", *arguments], check=True)
+
+
+def main(arguments: list[str]) -> int:
+    on_colab = "--as-on-colab" in arguments
+    paths = [argument for argument in arguments if argument != "--as-on-colab"]
     os.environ.update(QUIET)
+    if on_colab:
+        install_as_on_colab(Path(paths[-1]))
+        # The image's checkout must not shadow what was just installed.
+        os.environ["PYTHONSAFEPATH"] = "1"
     failed = []
     for name in paths:
         try:
-            print(f"{name}: {execute(Path(name))}", flush=True)
+            print(f"{name}: {execute(Path(name), store=not on_colab)}", flush=True)
         except CellExecutionError as error:
             print(f"{name}: FAILED, nothing stored\n{error}", flush=True)
             failed.append(name)
