@@ -86,10 +86,7 @@ def check_page(path: Path, name: Path, site: Path) -> Iterator[str]:
 def main(folder: str) -> int:
     pages = toc_pages()
     faults = list(check_site(Path(folder), pages))
-    print(
-        "\n".join(faults)
-        or f"Site checked: {len(pages)} pages, none loads from outside."
-    )
+    print("\n".join(faults) or f"Site checked: {len(pages)} pages, self-contained.")
     return bool(faults)
 
 

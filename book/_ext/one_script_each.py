@@ -1,12 +1,14 @@
 """Emit each inline script once.
 
-The theme and sphinx-thebe both add the same `const` declarations to every page; the
-browser refuses the second one with "Identifier has already been declared".
+Every page gets the same `const` declarations twice; the browser
+refuses the second with "Identifier has already been declared".
 """
 
 
-def drop_repeated_scripts(app, pagename, templatename, context, doctree):
-    """Keep the first of several script entries with the same inline body."""
+def drop_repeated_scripts(
+    app, pagename, templatename, context, doctree
+):
+    """Keep the first of several scripts with the same body."""
     seen = set()
     kept = []
     for script in context.get("script_files", []):
@@ -21,5 +23,7 @@ def drop_repeated_scripts(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register with Sphinx, after the extensions that add the scripts."""
-    app.connect("html-page-context", drop_repeated_scripts, priority=900)
+    app.connect(
+        "html-page-context", drop_repeated_scripts, priority=900
+    )
     return {"parallel_read_safe": True, "parallel_write_safe": True}
