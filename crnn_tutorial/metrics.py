@@ -1,0 +1,598 @@
+"""How good the answers are, how sure we are, and which of two is better.
+
+A metric is two functions: ``..._per_image(targets, answers)`` scores each image, and
+a *reduce* turns these scores into one number. The same scores serve the mean
+(``np.mean``), the interval (``bootstrap``) and the paired comparison (``judge``).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+_BATCH = 2_000_000  # scores that one step of the bootstrap holds in memory
+
+
+def _check_lengths(targets, answers):
+    if len(targets) != len(answers):
+        raise ValueError(
+            f"Each image has one target and one answer, but got {len(targets)} "
+            f"targets and {len(answers)} answers."
+        )
+    if len(targets) == 0:
+        raise ValueError("There is nothing to score: got 0 targets, expected 1 or more")
+
+
+def _check_texts(targets, answers):
+    if isinstance(targets, str) or isinstance(answers, str):
+        raise ValueError('Expected lists of texts: write ["2015"], not "2015".')
+    _check_lengths(targets, answers)
+    for text in (*targets, *answers):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"Expected texts, but got a {type(text).__name__}: {text!r}. Decode "
+                "the model's outputs first: heads.of(model).decode(outputs)."
+            )
+
+
+def accuracy_per_image(targets, answers):
+    """Score each image: 1 where the answer is the target, else 0.
+
+    Parameters
+    ----------
+    targets, answers : array_like
+        ``(images,)``; labels, of any type that can be compared.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(images,)`` of float, 0.0 or 1.0. Its mean is the accuracy.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are empty or have more than one axis.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.metrics.accuracy_per_image([3, 1, 4, 1], [3, 1, 4, 5]).tolist()
+    [1.0, 1.0, 1.0, 0.0]
+    """
+    targets, answers = np.asarray(targets), np.asarray(answers)
+    if targets.ndim != 1 or answers.ndim != 1:
+        raise ValueError(
+            "Expected one label for each image, (images,), but got targets "
+            f"{targets.shape} and answers {answers.shape}. Turn one-hot labels or "
+            "probabilities into labels with .argmax(axis=-1)."
+        )
+    _check_lengths(targets, answers)
+    return (targets == answers).astype(float)
+
+
+def exact_match_per_image(targets, answers):
+    """Score each image: 1 where the whole text is right, else 0.
+
+    Parameters
+    ----------
+    targets, answers : sequence of str
+        ``(images,)``; the true texts and those that were read. No padding: decoded
+        texts end where they end.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(images,)`` of float, 0.0 or 1.0.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are empty, or hold anything but texts.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.metrics.exact_match_per_image(["2015", "7"], ["2015", "77"]).tolist()
+    [1.0, 0.0]
+    """
+    _check_texts(targets, answers)
+    return np.array([t == a for t, a in zip(targets, answers, strict=True)], float)
+
+
+def exact_match(targets, answers):
+    """Share of the images whose whole text was read right.
+
+    Parameters
+    ----------
+    targets, answers : sequence of str
+        ``(images,)``; the true texts and those that were read.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; higher is better.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are empty, or hold anything but texts.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.exact_match(["2015", "7"], ["2015", "77"])
+    0.5
+    """
+    return float(exact_match_per_image(targets, answers).mean())
+
+
+def edit_distance(target, answer):
+    """Fewest insertions, deletions and substitutions from one text to the other.
+
+    Parameters
+    ----------
+    target, answer : str
+        Of any length, also empty.
+
+    Returns
+    -------
+    int
+        From 0 (equal) to the length of the longer text.
+
+    References
+    ----------
+    R. A. Wagner and M. J. Fischer (1974), "The string-to-string correction problem",
+    J. ACM 21(1), by dynamic programming; the distance is Levenshtein's (1966).
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.metrics.edit_distance("kitten", "sitting")
+    3
+    """
+    above = list(range(len(answer) + 1))  # from "" to each beginning of the answer
+    for row, wanted in enumerate(target, start=1):
+        current = [row]
+        for column, read in enumerate(answer, start=1):
+            substitution = above[column - 1] + (wanted != read)
+            current.append(min(substitution, above[column] + 1, current[-1] + 1))
+        above = current
+    return above[-1]
+
+
+def edits_per_image(targets, answers):
+    """Count each image's edits and the characters of its true text.
+
+    Parameters
+    ----------
+    targets, answers : sequence of str
+        ``(images,)``; the true texts and those that were read.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(images, 2)`` of float: edits, characters. ``error_rate`` reduces it.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are empty, or hold anything but texts.
+
+    Examples
+    --------
+    An interval for the character error rate resamples whole images:
+
+    >>> import crnn_tutorial as ct
+    >>> edits = ct.metrics.edits_per_image(["2015", "7", "19"], ["201", "77", "19"])
+    >>> edits.tolist()
+    [[1.0, 4.0], [1.0, 1.0], [0.0, 2.0]]
+    >>> ct.bootstrap(edits, reduce=ct.metrics.error_rate)
+    Interval(28.6 % [0.0, 100.0])
+    """
+    _check_texts(targets, answers)
+    pairs = zip(targets, answers, strict=True)
+    return np.array([(edit_distance(t, a), len(t)) for t, a in pairs], float)
+
+
+def error_rate(edits, axis=0):
+    """Divide all edits by all characters: long texts count for more than short ones.
+
+    Parameters
+    ----------
+    edits : numpy.ndarray
+        ``(..., images, 2)`` from ``edits_per_image``.
+    axis : int
+        The axis of the images.
+
+    Returns
+    -------
+    numpy.ndarray or float
+        ``(...)``; 0 is perfect, and more than 1 is possible. Where no text has a
+        character, the number of edits itself.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> float(ct.metrics.error_rate(ct.metrics.edits_per_image(["2015"], ["2105"])))
+    0.5
+    """
+    total = np.asarray(edits).sum(axis=axis)  # (..., 2)
+    return total[..., 0] / np.maximum(total[..., 1], 1)
+
+
+def character_error_rate(targets, answers):
+    """All edits between texts and answers, divided by all characters of the texts.
+
+    Parameters
+    ----------
+    targets, answers : sequence of str
+        ``(images,)``; the true texts and those that were read. No padding: decoded
+        texts end where they end, so a perfect answer is 0 whatever its length.
+
+    Returns
+    -------
+    float
+        0 is perfect; more than 1 is possible, when more was read than there is. An
+        empty truth adds its edits and no character; where *all* are empty, the rate
+        is the number of edits, as if there were one character.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are empty, or hold anything but texts.
+
+    References
+    ----------
+    V. I. Levenshtein (1966), "Binary codes capable of correcting deletions,
+    insertions, and reversals", Soviet Physics Doklady 10(8).
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.character_error_rate(["2015", "1997"], ["2015", "197"])  # 1 edit, 8 digits
+    0.125
+    >>> ct.character_error_rate([""], ["ab"])
+    2.0
+    """
+    return float(error_rate(edits_per_image(targets, answers)))
+
+
+def _are_fractions(values):
+    return bool(np.min(values) >= 0 and np.max(values) <= 1)
+
+
+def _unseen_share(images, confidence=0.95):
+    """Largest share of all images that ``images`` of them may well not show once.
+
+    A kind of image with the share q is missing from a sample with probability
+    (1 - q)^images. At 95 % that is close to 3 / images: the "rule of three".
+    """
+    return 1 - (1 - confidence) ** (1 / images)
+
+
+def _decimals(half_width, *bounds):
+    """One digit of the half-width at least, and enough that no bound shows as 0."""
+    decimals = 1
+    if 0 < half_width < math.inf:
+        decimals = min(max(1, -math.floor(math.log10(half_width))), 6)
+    while decimals < 6 and any(b and not round(b, decimals) for b in bounds):
+        decimals += 1
+    return decimals
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score and the range in which it may lie; ``str()`` shows it for a reader.
+
+    Parameters
+    ----------
+    value : float
+        What was measured.
+    low, high : float
+        Ends of the interval; NaN when the data cannot tell.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> print(ct.Interval(0.983, 0.969, 0.994), ct.Interval(31.24, 30.1, 32.4))
+    98.3 % [96.9, 99.4] 31.2 [30.1, 32.4]
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self):
+        numbers = np.array([self.value, self.low, self.high])
+        percent = _are_fractions(numbers[np.isfinite(numbers)])
+        value, low, high = numbers * (100 if percent else 1)
+        places = 1 if percent else _decimals((high - low) / 2)
+        text = f"{value:.{places}f}" + (" %" if percent else "")
+        if np.isnan(low):
+            return text
+        return f"{text} [{low:.{places}f}, {high:.{places}f}]"
+
+    def __repr__(self):
+        return f"Interval({self})"
+
+
+def bootstrap(per_image, reduce=np.mean, confidence=0.95, resamples=2000, seed=0):
+    """Give a score its percentile-bootstrap interval: what other images would show.
+
+    Draws as many images as there are, with replacement, ``resamples`` times, and
+    takes the middle ``confidence`` of the scores that come out. It covers the choice
+    of test images, not that of the seed: for that, train several times and ``judge``.
+
+    When all images score the same (50 of 50 right), every resample is equal, and the
+    interval would have no width: a lie, for a 51st image may be wrong. Then the *rule
+    of three* holds: with 95 % confidence at most some 3 of ``images`` parts score
+    otherwise, exactly ``1 - 0.05 ** (1 / images)``. It needs to know how far
+    otherwise: outside [0, 1] nobody knows, and the ends are NaN.
+
+    Parameters
+    ----------
+    per_image : array_like
+        ``(images,)`` or ``(images, k)``; the scores of each image. Rows stay whole.
+    reduce : callable
+        ``reduce(scores, axis=...)`` -> one number for all images on that axis, as
+        ``np.mean``, ``np.median`` or ``metrics.error_rate``.
+    confidence : float
+        Between 0 and 1.
+    resamples : int
+        At least 100; the ends move a little with the seed when there are few.
+    seed : int
+        The same seed gives the same interval.
+
+    Returns
+    -------
+    Interval
+        With ``value``, ``low`` and ``high``, in the units of the score.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, a score is NaN or infinite, or an option is out of range.
+
+    References
+    ----------
+    B. Efron (1979), "Bootstrap methods: another look at the jackknife", Ann. Stat. 7.
+    J. A. Hanley and A. Lippman-Hand (1983), "If nothing goes wrong, is everything all
+    right?", JAMA 249, for the rule of three.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.bootstrap([1] * 354 + [0] * 6)
+    Interval(98.3 % [96.9, 99.4])
+    >>> ct.bootstrap([1] * 50)  # not [100.0, 100.0]
+    Interval(100.0 % [94.2, 100.0])
+    """
+    scores = _scores("per_image", per_image, axes=(1, 2))
+    if not 0 < confidence < 1 or resamples < 100:
+        raise ValueError(
+            "Expected a confidence between 0 and 1 and at least 100 resamples, but "
+            f"got {confidence} and {resamples}."
+        )
+    value = float(reduce(scores, axis=0))
+    rng = np.random.default_rng(seed)
+    images, step = len(scores), max(1, _BATCH // scores.size)
+    drawn = []
+    for start in range(0, resamples, step):
+        chosen = rng.integers(images, size=(min(step, resamples - start), images))
+        drawn.append(reduce(scores[chosen], axis=1))  # one number for each row
+    drawn = np.concatenate(drawn)  # (resamples,)
+    if np.ptp(drawn) <= 1e-12 * max(1, abs(value)):
+        return _no_spread(value, _unseen_share(images, confidence))
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def _no_spread(value, unseen):
+    """Bound a constant score when the share ``unseen`` may score anything in [0, 1]."""
+    if not 0 <= value <= 1:
+        return Interval(value, math.nan, math.nan)
+    return Interval(value, (1 - unseen) * value, (1 - unseen) * value + unseen)
+
+
+def _scores(name, values, axes):
+    try:
+        values = np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} holds one number for each image, but got a "
+            f"{type(values).__name__}. Pass evaluation.per_image."
+        ) from error
+    if values.ndim not in axes or values.size == 0:
+        raise ValueError(
+            f"{name} has {' or '.join(map(str, axes))} axes and at least one image, "
+            f"but got the shape {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} holds {np.sum(~np.isfinite(values))} scores that are NaN or "
+            "infinite: a model that diverged has no score to compare."
+        )
+    return values
+
+
+@dataclass(frozen=True, repr=False)
+class Judgement:
+    """What a paired comparison found; ``sentence`` says it in one line.
+
+    Parameters
+    ----------
+    difference : float
+        Mean of ours minus control, in the units of the score.
+    low, high : float
+        Ends of the 95 % interval of the difference.
+    detectable : float
+        Smallest difference that such a test calls "supported" 4 times in 5.
+    verdict : str
+        "supported", "not supported" or "false".
+    seeds, images : int
+        How many of each were compared.
+    claim : str
+        What was judged, may be empty.
+    fractions : bool
+        Whether all scores lay in [0, 1]: shown in percentage points.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
+    >>> print(found.sentence)
+    not supported: +0.2 points [-0.9, 1.3] over 5 seeds and 500 images;
+    a difference of 1.6 points or more would have been seen 4 times in 5
+    """
+
+    difference: float
+    low: float
+    high: float
+    detectable: float
+    verdict: str
+    seeds: int
+    images: int
+    claim: str = ""
+    fractions: bool = True
+
+    @property
+    def sentence(self):
+        """The verdict with its numbers, as it can stand in a chapter."""
+        scale, unit = (100, " points") if self.fractions else (1, "")
+        low, high = self.low * scale, self.high * scale
+        places = _decimals((high - low) / 2, low, high)
+        text = (
+            f"{self.verdict}: {self.difference * scale:+z.{places}f}{unit} "
+            f"[{low:z.{places}f}, {high:z.{places}f}] over "
+            f"{self.seeds} seed{'s' * (self.seeds > 1)} and {self.images:,} images"
+        )
+        if self.verdict == "not supported":
+            least = f"{self.detectable * scale:.{places}f}{unit}"
+            text += (
+                f"; a difference of {least} or more would have been seen 4 times in 5"
+            )
+        if self.seeds == 1:
+            text += "; one seed only: another training may say otherwise"
+        return text
+
+    def __str__(self):
+        return f"{self.claim}: {self.sentence}" if self.claim else self.sentence
+
+    def __repr__(self):
+        return f"Judgement({self})"
+
+
+def judge(ours, control, claim=""):
+    """Compare two rivals on the same images and seeds, and give the verdict.
+
+    *Supported* when the whole 95 % interval of ours minus control lies above zero,
+    *false* when it lies below, *not supported* otherwise, with the smallest difference
+    that could have been seen (with a power of 80 %, the noise being as measured).
+
+    The differences ``d`` are paired by image and seed, and both count as random: other
+    images *and* other seeds would have given another mean. So its variance is that of
+    the seeds' means plus that of the images' means,
+
+        SE^2 = var(mean of d over images) / seeds + var(mean of d over seeds) / images
+
+    and the interval is ``mean(d) +- t * SE`` with Satterthwaite's degrees of freedom.
+    What is peculiar to one seed *and* one image enters both terms, so that the interval
+    is rather too wide than too narrow. With one seed, only the images are covered.
+
+    Where the scores are 0 or 1, or no two differences differ, the half-width and the
+    detectable difference are never less than the *rule of three*: some 3 in ``images``
+    may score otherwise, and the sample does not show one (see ``bootstrap``).
+
+    Parameters
+    ----------
+    ours, control : array_like
+        ``(images,)`` or ``(seeds, images)``; the score of each image, *higher is
+        better*: pass minus the error where lower is better. The same images in the
+        same order for all. A rival that knows no seed, ``(images,)``, is compared with
+        each seed of the other.
+    claim : str
+        What is judged, for the reader.
+
+    Returns
+    -------
+    Judgement
+        Difference, interval, detectable difference, verdict, seeds, images.
+
+    Raises
+    ------
+    ValueError
+        If images or seeds do not match, fewer than two images were given, or a score
+        is NaN or infinite.
+
+    References
+    ----------
+    Crossed random effects of images and seeds: J. Baayen, D. Davidson and D. Bates
+    (2008), J. Memory and Language 59. Degrees of freedom: F. E. Satterthwaite (1946),
+    Biometrics Bulletin 2. Our rules: the book's page "How we judge".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> rng = np.random.default_rng(0)
+    >>> control = rng.random((5, 500)) < 0.90  # five seeds, right in 90 % of cases
+    >>> ours = control | (rng.random((5, 500)) < 0.30)  # repairs 30 % of the errors
+    >>> print(ct.judge(ours, control))
+    supported: +3.0 points [2.1, 3.9] over 5 seeds and 500 images
+    >>> equal = rng.random((5, 500)) < 0.90
+    >>> print(ct.judge(equal, control, claim="The CRNN reads better"))
+    The CRNN reads better:
+    not supported: +0.6 points [-1.1, 2.4] over 5 seeds and 500 images;
+    a difference of 2.5 points or more would have been seen 4 times in 5
+    """
+    ours, control = _paired(ours, control)
+    fractions = _are_fractions([ours, control])
+    difference = ours - control  # (seeds, images)
+    mean, (seeds, images) = float(difference.mean()), difference.shape
+    error, freedom = _standard_error(difference)
+    t, power = stats.t.ppf([0.975, 0.80], freedom)
+    half_width, detectable = t * error, (t + power) * error
+    binary = np.isin([ours, control], (0, 1)).all()
+    if binary or error == 0:
+        reach = 1 if fractions else max(np.ptp(ours), np.ptp(control), abs(mean))
+        unseen = _unseen_share(images) * reach
+        half_width, detectable = max(half_width, unseen), max(detectable, unseen)
+    low, high = mean - half_width, mean + half_width
+    if fractions:
+        low, high, detectable = max(low, -1.0), min(high, 1.0), min(detectable, 1.0)
+    verdict = "supported" if low > 0 else "false" if high < 0 else "not supported"
+    numbers = (mean, float(low), float(high), float(detectable))
+    return Judgement(*numbers, verdict, seeds, images, claim, fractions)
+
+
+def _paired(ours, control):
+    """Check two arrays of scores and give both the shape (seeds, images)."""
+    ours = np.atleast_2d(_scores("ours", ours, axes=(1, 2)))
+    control = np.atleast_2d(_scores("control", control, axes=(1, 2)))
+    if ours.shape[1] != control.shape[1]:
+        raise ValueError(
+            "The comparison is paired: both need the same images, but got "
+            f"{ours.shape[1]} and {control.shape[1]}."
+        )
+    if ours.shape[1] < 2:
+        raise ValueError("At least two images are needed to tell anything, got 1.")
+    if ours.shape[0] != control.shape[0] and 1 not in (len(ours), len(control)):
+        raise ValueError(
+            "Both need the same seeds, or one of them none at all, but got "
+            f"{len(ours)} and {len(control)}."
+        )
+    return np.broadcast_arrays(ours, control)
+
+
+def _standard_error(difference):
+    """Find the standard error of the mean of ``(seeds, images)``, and its freedom."""
+    parts = []  # the variance that seeds and images each bring, and its freedom
+    for means in (difference.mean(axis=1), difference.mean(axis=0)):
+        if len(means) > 1:
+            parts.append((means.var(ddof=1) / len(means), len(means) - 1))
+    variance = sum(part for part, _ in parts)
+    if variance <= (1e-12 * np.abs(difference).max()) ** 2:  # rounding, not spread
+        return 0.0, max(freedom for _, freedom in parts)
+    freedom = variance**2 / sum(part**2 / freedom for part, freedom in parts)
+    return math.sqrt(variance), freedom
