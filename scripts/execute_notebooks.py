@@ -19,8 +19,7 @@ from nbclient.exceptions import CellExecutionError
 
 # A chapter's limits on two cores.
 SECONDS, MEGABYTES = 120, 2048
-# TensorFlow's first lines come before Python can silence them, and a progress bar
-# would be stored step by step: Keras draws none where it finds a test running.
+# TensorFlow's first lines come before Python can silence them.
 QUIET = {
     "PYTEST_CURRENT_TEST": "stored outputs",
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -22,7 +22,7 @@ def drop_repeated_scripts(
 
 
 def setup(app):
-    """Register with Sphinx, after the extensions that add the scripts."""
+    """Register with Sphinx, after those that add the scripts."""
     app.connect(
         "html-page-context", drop_repeated_scripts, priority=900
     )
