@@ -11,8 +11,25 @@ __version__ = "0.1.0"
 # Public names by module, modules in the order in which they may import each other.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["backbones", "controls", "heads", "layers", "models"],
+    submodules=[
+        "article",
+        "backbones",
+        "controls",
+        "evaluation",
+        "heads",
+        "layers",
+        "metrics",
+        "models",
+    ],
     submod_attrs={
+        "metrics": [
+            "Interval",
+            "Judgement",
+            "bootstrap",
+            "character_error_rate",
+            "exact_match",
+            "judge",
+        ],
         "heads": ["Alphabet"],
         "models": [
             "build_cnn_model",
@@ -31,6 +48,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "match_parameters",
             "order_blind",
             "receptive_field",
+        ],
+        "evaluation": [
+            "Evaluation",
+            "ResultTable",
+            "compare",
+            "evaluate",
+            "load_results",
+            "run_seeds",
+            "save_results",
+            "train_and_evaluate",
         ],
     },
 )

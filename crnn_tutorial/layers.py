@@ -250,6 +250,7 @@ class AttentionOverSteps(layers.Layer):
             raise ValueError(
                 f"units must be a multiple of heads ({heads}), but units is {units}."
             )
+        self.supports_masking = True
         self.units, self.heads = units, heads
         self.project = layers.Dense(units)
         self.attention = layers.MultiHeadAttention(heads, units // heads)
@@ -469,8 +470,12 @@ class CharacterLogits(layers.Layer):
 
     def __init__(self, characters, **kwargs):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.characters = characters
         self.dense = layers.Dense(len(characters) + 1)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None  # padded steps say "blank": from here on nothing is masked
 
     def build(self, sequence_shape, steps_shape):
         self.dense.build(sequence_shape)

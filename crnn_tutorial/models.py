@@ -463,6 +463,8 @@ def _compile(model, head, learning_rate):
         metrics=list(head.metrics),
         jit_compile=_jit_compile(),
     )
+    # Otherwise a model saved before its first training loads with a warning.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
