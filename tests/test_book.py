@@ -27,11 +27,12 @@ def test_every_page_of_the_toc_exists_and_every_notebook_is_in_it():
     assert list(check_book.check_toc()) == []
 
 
-@pytest.mark.parametrize(
-    "path", check_book.notebooks(), ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_notebook_has_no_fault(path):
-    assert check_book.check_notebook(path, URL) == []
+PAGES = {path.relative_to(ROOT).as_posix(): path for path in check_book.notebooks()}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_notebook_has_no_fault(page):
+    assert check_book.check_notebook(PAGES[page], URL) == []
 
 
 # ------------------------------------------------------------ a page without fault
