@@ -142,6 +142,13 @@ def test_ci_runs_make_test_and_nothing_else():
     assert re.findall(r"\bmake [\w-]+", script.split("set -euo", 1)[1]) == ["make test"]
 
 
+def test_the_readme_lists_every_make_target():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in targets if f"make {name}" not in readme] == []
+
+
 IMPORT = """
 import sys, time
 start = time.perf_counter()
