@@ -824,8 +824,8 @@ class ImageStream(keras.utils.PyDataset):
     batch_size : int
         Images in a batch; the last one may be smaller.
     seed : int
-        The order of epoch ``e`` follows from ``(seed, e)`` alone, so that a training
-        that goes on at epoch ``e`` (`set_epoch`) sees the same batches.
+        The order of epoch ``e`` (0 is the first) follows from ``(seed, e)`` alone: a
+        training that goes on after ``stream.set_epoch(e)`` sees the same batches.
     shuffle : bool
         Whether each epoch has its own order.
 
@@ -836,7 +836,7 @@ class ImageStream(keras.utils.PyDataset):
     >>> stream = ImageStream(np.zeros((5, 8, 8, 1)), np.arange(5), batch_size=2)
     >>> [stream[i][1].tolist() for i in range(len(stream))]
     [[2, 4], [3, 0], [1]]
-    >>> stream.on_epoch_end()
+    >>> stream.set_epoch(1)
     >>> [stream[i][1].tolist() for i in range(len(stream))]
     [[1, 4], [3, 0], [2]]
     """
@@ -848,17 +848,18 @@ class ImageStream(keras.utils.PyDataset):
         self.set_epoch(0)
 
     def set_epoch(self, epoch):
-        """Take the order of this epoch (0 is the first)."""
-        self.epoch = epoch
+        """Take the order of this epoch, and begin the next training with it."""
+        self.epoch = self._next_epoch = epoch
         self._order = np.arange(len(self.images))
         if self.shuffle:
-            self._order = np.random.default_rng((self.seed, epoch)).permutation(
-                self._order
-            )
+            rng = np.random.default_rng((self.seed, epoch))
+            self._order = rng.permutation(self._order)
 
-    def on_epoch_end(self):
-        """Shuffle for the next epoch; Keras calls this."""
-        self.set_epoch(self.epoch + 1)
+    def on_epoch_begin(self):
+        """Shuffle for an epoch; Keras calls this."""
+        # Not in on_epoch_end: Keras calls that once before the first epoch, too.
+        self.set_epoch(self._next_epoch)
+        self._next_epoch += 1
 
     def __len__(self):
         return -(-len(self.images) // self.batch_size)

@@ -399,7 +399,8 @@ def _open_header(path):
         raise
     except Exception as error:  # a header can be broken in many ways
         raise ValueError(
-            f"{path} cannot be decoded: its header is damaged ({error})."
+            f"{path} cannot be decoded: it is truncated or damaged ({error}). Copy or "
+            "download it again."
         ) from error
 
 
