@@ -1,0 +1,694 @@
+"""Score models on images that they have not seen, side by side and over seeds.
+
+``evaluate`` scores one, ``compare`` shows several, ``train_and_evaluate`` trains them
+first. ``run_seeds`` does it for many seeds and judges; ``load_results`` gives a page
+what it measured.
+"""
+
+import datetime
+import html
+import importlib
+import json
+import os
+import platform
+import re
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from crnn_tutorial import controls, heads, metrics, training
+
+_PACKAGE = Path(__file__).parent
+_STREAM_BATCH = 32  # images of a stream that are in memory at once
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How one rival did on one split.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the score, such as "accuracy"; higher is better.
+    score, low, high : float
+        The score and its 95 % bootstrap interval over the images.
+    per_image : numpy.ndarray
+        ``(images,)``; the score of each image, for ``ct.judge``.
+    parameters, multiplications : int or None
+        Numbers learned, and multiplications for one image; None if not known.
+    seconds : float or None
+        Of training, measured by the caller.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> ct.Evaluation("accuracy", 0.5, 0.2, 0.8, np.array([1.0, 0.0]), 650)
+    Evaluation(accuracy 50.0 % [20.0, 80.0], 2 images, 650 parameters)
+    """
+
+    metric: str
+    score: float
+    low: float
+    high: float
+    per_image: np.ndarray = field(repr=False)
+    parameters: int | None = None
+    multiplications: int | None = None
+    seconds: float | None = None
+
+    @property
+    def interval(self):
+        """Score, low and high as an ``Interval``, which prints itself."""
+        return metrics.Interval(self.score, self.low, self.high)
+
+    @property
+    def images(self):
+        """Number of images scored."""
+        return len(self.per_image)
+
+    def __repr__(self):
+        size = f"{_count(self.parameters)} parameters"
+        score = f"{self.metric} {self.interval}"
+        return f"Evaluation({score}, {self.images:,} images, {size})"
+
+
+def evaluate(model, split, *, seconds=None):
+    """Score a model on a split, with a 95 % bootstrap interval over the images.
+
+    Parameters
+    ----------
+    model : keras.Model or scikit-learn classifier
+        Any model whose head ``heads.of`` knows, or a *fitted* classifier or pipeline,
+        which is given the images flattened to ``(images, numbers)``.
+    split : Split or ImageStream
+        With ``images`` ``(images, height, width, channels)`` in [0, 1] and
+        ``targets``. Of a stream, a few images are in memory at once.
+    seconds : float, optional
+        That the training took, to be shown beside the score.
+
+    Returns
+    -------
+    Evaluation
+        With score, interval, scores of each image, parameters, multiplications.
+
+    Raises
+    ------
+    ValueError
+        If the split is empty or lacks images or targets, or the model is of an
+        unknown kind.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> split = ct.Split(np.zeros((4, 8, 8, 1), "float32"), np.array([0, 0, 0, 1]))
+    >>> always_zero = DummyClassifier().fit(split.images.reshape(4, -1), split.targets)
+    >>> ct.evaluate(always_zero, split)
+    Evaluation(accuracy 75.0 % [25.0, 100.0], 4 images, – parameters)
+    """
+    _check_split(split)
+    if isinstance(model, keras.Model):
+        name, per_image = _score_model(model, split)
+        parameters = model.count_params()
+        multiplications = _multiplications(model, split)
+    elif hasattr(model, "predict"):
+        name = "accuracy"
+        answers = model.predict(_flatten(split.images))
+        per_image = metrics.accuracy_per_image(split.targets, answers)
+        parameters, multiplications = _linear_size(model)
+    else:
+        raise ValueError(
+            "Expected a keras.Model or a fitted scikit-learn classifier, but got "
+            f"{type(model).__name__}."
+        )
+    score = metrics.bootstrap(per_image)
+    ends = (score.value, score.low, score.high)
+    return Evaluation(name, *ends, per_image, parameters, multiplications, seconds)
+
+
+def _check_split(split):
+    if not hasattr(split, "images") or not hasattr(split, "targets"):
+        raise ValueError(
+            "Expected a split with images and targets, such as dataset.test, but got "
+            f"{type(split).__name__}."
+        )
+    if len(split.targets) == 0:
+        raise ValueError("The split is empty: there is no image to score.")
+
+
+def _is_stream(split):
+    return isinstance(split, keras.utils.PyDataset)
+
+
+def _score_model(model, split):
+    head = heads.of(model)
+    return head.metric_name, head.per_image(split.targets, _predict(model, split))
+
+
+def _predict(model, split):
+    if not _is_stream(split):
+        return model.predict(split.images, verbose=0)
+    # Image by image in the order of the targets: its own batches may be shuffled.
+    starts = range(0, len(split.targets), _STREAM_BATCH)
+    batches = (split.images[start : start + _STREAM_BATCH] for start in starts)
+    return np.concatenate([model.predict_on_batch(batch) for batch in batches])
+
+
+def _multiplications(model, split):
+    try:
+        return controls.count_multiplications(model, tuple(split.images.shape[1:]))
+    except ValueError:  # a layer of the reader's own: the score stands all the same
+        return None
+
+
+def _flatten(images):
+    return np.reshape(images, (len(images), -1))
+
+
+def _linear_size(model):
+    """Parameters and multiplications of a linear classifier, else None and None."""
+    last = model[-1] if hasattr(model, "steps") else model
+    if not hasattr(last, "coef_"):
+        return None, None
+    parameters = np.size(last.coef_) + np.size(last.intercept_)
+    return parameters, None if last is not model else np.size(last.coef_)
+
+
+def _count(number):
+    return "–" if number is None else f"{number:,}"
+
+
+def _seconds(seconds):
+    if seconds is None:
+        return "–"
+    return f"{seconds:.1f}" if seconds < 10 else f"{seconds:,.0f}"
+
+
+@dataclass(frozen=True, repr=False)
+class ResultTable:
+    """Rivals side by side: HTML in a notebook, ``text`` elsewhere.
+
+    Parameters
+    ----------
+    rows : dict
+        Name -> ``Evaluation``, all with the same metric.
+    caption : str
+        One sentence above the table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> scores = np.array([1.0, 0.0])
+    >>> crnn = ct.Evaluation("accuracy", 0.5, 0.2, 0.8, scores, 20_304, 98_304, 21.3)
+    >>> print(ct.ResultTable({"CRNN": crnn}, "A test of two images.").text)
+    A test of two images.
+    | who      | accuracy [95 %]     | parameters | seconds |
+    |:---------|--------------------:|-----------:|--------:|
+    | **CRNN** | 50.0 % [20.0, 80.0] |     20,304 |      21 |
+    """
+
+    rows: dict
+    caption: str
+
+    @property
+    def best(self):
+        """Names of the rows with the highest score: they are set in bold."""
+        highest = max(row.score for row in self.rows.values())
+        return [name for name, row in self.rows.items() if row.score == highest]
+
+    def _head(self):
+        metric = next(iter(self.rows.values())).metric
+        return ["who", f"{metric} [95 %]", "parameters", "seconds"]
+
+    @property
+    def text(self):
+        """The four columns as an aligned table, which Markdown understands too."""
+        lines = [self._head()]
+        for name, row in self.rows.items():
+            cells = [str(row.interval), _count(row.parameters), _seconds(row.seconds)]
+            who = name.replace("|", "\\|")
+            lines.append([f"**{who}**" if name in self.best else who, *cells])
+        return f"{self.caption}\n{_align(lines)}"
+
+    def __repr__(self):
+        work = [
+            f"{name}: {_count(row.multiplications)} multiplications for an image, "
+            f"{row.images:,} images"
+            for name, row in self.rows.items()
+        ]
+        return "\n".join([self.text, *work])
+
+    def _repr_html_(self):
+        shown, folded = [], []
+        for name, row in self.rows.items():
+            score = _html_score(row.interval)
+            cells = [score, _count(row.parameters), _seconds(row.seconds)]
+            shown.append(_html_row(name, cells, bold=name in self.best))
+            folded.append(
+                _html_row(name, [_count(row.multiplications), f"{row.images:,}"])
+            )
+        work = ["who", "multiplications", "images"]
+        return (
+            '<div class="result-table">'
+            + _html_table(html.escape(self.caption), self._head(), shown)
+            + "<details><summary>Work for one image, and number of images</summary>"
+            + _html_table("Multiplications for one image", work, folded)
+            + "</details></div>"
+        )
+
+
+def _align(lines):
+    """Lay out rows of cells in columns; the first is text, the others are numbers."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = []
+    for who, *numbers in lines:
+        cells = [who.ljust(widths[0])]
+        cells += [n.rjust(w) for n, w in zip(numbers, widths[1:], strict=True)]
+        rows.append("| " + " | ".join(cells) + " |")
+    right = [f"{'-' * (width + 1)}:" for width in widths[1:]]
+    rows.insert(1, "|" + "|".join([f":{'-' * (widths[0] + 1)}", *right]) + "|")
+    return "\n".join(rows)
+
+
+# Narrow enough for a telephone of 360 px: small cells, and only the interval and the
+# name may break.
+_CELL = 'style="padding: 0.2em 0.4em; text-align: right"'
+_NAME = 'style="padding: 0.2em 0.4em; text-align: left"'
+
+
+def _html_score(interval):
+    value, bracket, rest = str(interval).partition(" [")
+    value = f'<span style="white-space: nowrap">{value}</span>'
+    if not bracket:
+        return value
+    return f'{value} <span style="white-space: nowrap">[{rest}</span>'
+
+
+def _html_row(name, cells, bold=False):
+    wrap = "<strong>{}</strong>" if bold else "{}"
+    who = f'<th scope="row" {_NAME}>{wrap.format(html.escape(name))}</th>'
+    if not bold:  # browsers set every <th> in bold
+        who = who.replace("text-align: left", "text-align: left; font-weight: normal")
+    return who + "".join(f"<td {_CELL}>{wrap.format(cell)}</td>" for cell in cells)
+
+
+def _html_table(caption, head, rows):
+    columns = [f'<th scope="col" {_NAME}>{html.escape(head[0])}</th>']
+    columns += [f'<th scope="col" {_CELL}>{html.escape(c)}</th>' for c in head[1:]]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return (
+        f'<table style="font-size: 0.85em"><caption>{caption}</caption>'
+        f"<thead><tr>{''.join(columns)}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def compare(rivals, *, split=None, caption=None):
+    """Show rivals side by side: who, score with interval, parameters, seconds.
+
+    The highest score is set in bold, which is no verdict: for that, ``ct.judge`` two of
+    them. Multiplications and the number of images are folded away.
+
+    Parameters
+    ----------
+    rivals : dict
+        Name -> ``Evaluation``, or name -> model where ``split`` is given.
+    split : Split or ImageStream, optional
+        What models are evaluated on.
+    caption : str, optional
+        One sentence; by default it names the metric and the number of images.
+
+    Returns
+    -------
+    ResultTable
+        Renders as HTML in a notebook and as text elsewhere; ``.text`` for a README.
+
+    Raises
+    ------
+    ValueError
+        If there are no rivals, models came without a split, or metrics differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> scores = np.array([1.0, 1.0, 0.0])
+    >>> crnn = ct.Evaluation("accuracy", 0.983, 0.969, 0.994, scores, 20_304)
+    >>> forest = ct.Evaluation("accuracy", 0.967, 0.947, 0.983, scores)
+    >>> print(ct.compare({"CRNN": crnn, "random forest": forest}).text)
+    accuracy on 3 images, 95 % intervals over the images; bold: highest score
+    | who           | accuracy [95 %]     | parameters | seconds |
+    |:--------------|--------------------:|-----------:|--------:|
+    | **CRNN**      | 98.3 % [96.9, 99.4] |     20,304 |       – |
+    | random forest | 96.7 % [94.7, 98.3] |          – |       – |
+    """
+    if not rivals:
+        raise ValueError("There is nobody to compare: expected {name: evaluation}.")
+    rows = {}
+    for name, rival in rivals.items():
+        if not isinstance(rival, Evaluation):
+            if split is None:
+                raise ValueError(
+                    f"{name!r} is no Evaluation but a {type(rival).__name__}: pass "
+                    "split=dataset.test to have it evaluated."
+                )
+            rival = evaluate(rival, split)
+        rows[name] = rival
+    names = sorted({row.metric for row in rows.values()})
+    if len(names) > 1:
+        raise ValueError(f"One table has one metric, but got {names}.")
+    if caption is None:
+        images = " and ".join(
+            f"{n:,}" for n in sorted({r.images for r in rows.values()})
+        )
+        caption = (
+            f"{names[0]} on {images} images, 95 % intervals over the images; "
+            "bold: highest score"
+        )
+    return ResultTable(rows, caption)
+
+
+def train_and_evaluate(
+    builders,
+    dataset,
+    *,
+    batch_size,
+    epochs,
+    seed=0,
+    evaluate_on="test",
+    **options,
+):
+    """Build, train and score each rival with the same data, seed and schedule.
+
+    Parameters
+    ----------
+    builders : dict
+        Name -> function without arguments that returns a compiled model, or name -> a
+        scikit-learn classifier, which is copied and fitted on flattened images.
+    dataset : Dataset
+        With the splits ``train``, ``validation`` and ``test``.
+    batch_size, epochs : int
+        For the Keras models.
+    seed : int
+        Set before each rival is built, so that their order does not matter.
+    evaluate_on : str
+        "test", or "validation" while you still choose.
+    **options
+        For ``ct.train_crnn_model``, such as ``augment``.
+
+    Returns
+    -------
+    dict
+        Name -> ``Evaluation``, with the seconds of training.
+
+    Raises
+    ------
+    ValueError
+        If ``evaluate_on`` is another word, or there are no builders.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> import crnn_tutorial as ct
+    >>> rivals = {"most frequent": DummyClassifier()}
+    >>> ct.train_and_evaluate(rivals, ct.load_digits(), batch_size=32, epochs=1)
+    {'most frequent': Evaluation(accuracy ... %..., 360 images, – parameters)}
+    """
+    if evaluate_on not in ("test", "validation"):
+        raise ValueError(
+            f'evaluate_on is "test" or "validation", but got {evaluate_on!r}.'
+        )
+    if not builders:
+        raise ValueError("There is nobody to train: expected {name: builder}.")
+    split = getattr(dataset, evaluate_on)
+    evaluations = {}
+    for name, builder in builders.items():
+        training.set_seed(seed)
+        if hasattr(builder, "fit"):
+            model, seconds = _fit_classifier(builder, dataset.train, seed)
+        else:
+            model = builder()
+            seconds = _fit_model(model, dataset, batch_size, epochs, seed, options)
+        evaluations[name] = evaluate(model, split, seconds=seconds)
+    return evaluations
+
+
+def _fit_classifier(classifier, train, seed):
+    from sklearn.base import clone
+
+    model = clone(classifier)
+    random = [
+        key for key in model.get_params() if key.split("__")[-1] == "random_state"
+    ]
+    model.set_params(**dict.fromkeys(random, seed))
+    start = time.perf_counter()
+    model.fit(_flatten(train.images), train.targets)
+    return model, time.perf_counter() - start
+
+
+def _fit_model(model, dataset, batch_size, epochs, seed, options):
+    options = {"validation_data": dataset.validation, "verbose": 0, **options}
+    train = dataset.train
+    stream = _is_stream(train)
+    images, targets = (train, None) if stream else (train.images, train.targets)
+    history = training.train_crnn_model(
+        model, images, targets, batch_size, epochs, seed=seed, **options
+    )
+    return history.seconds
+
+
+def run_seeds(
+    make_builders,
+    make_dataset,
+    seeds,
+    ours,
+    batch_size,
+    epochs,
+    *,
+    name=None,
+    **options,
+):
+    """Train every rival with every seed, and judge ours against each other one.
+
+    The data are made once: all seeds share the same training and test images, so that
+    the comparison is paired by image. What varies with the seed is where the weights
+    start, the order of the batches and the augmentation.
+
+    Parameters
+    ----------
+    make_builders : callable
+        ``make_builders(dataset)`` -> builders as for ``train_and_evaluate``.
+    make_dataset : callable
+        Without arguments, with a seed of its own -> ``Dataset``.
+    seeds : sequence of int
+        At least two; a verdict of the book has five.
+    ours : str
+        The rival that is judged against all others.
+    batch_size, epochs : int
+        For the Keras models.
+    name : str, optional
+        Saves the results as ``results/<name>.json``.
+    **options
+        For ``train_and_evaluate`` and ``train_crnn_model``.
+
+    Returns
+    -------
+    dict
+        As ``load_results`` gives it: "date", "machine", "versions", "settings",
+        "metric", "images", "seeds", "ours"; "rivals": name -> "scores" (one for each
+        seed), "mean", "parameters", "multiplications", "seconds" (mean); "judgements":
+        name -> the fields of ``Judgement`` and its "sentence".
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two different seeds, or ``ours`` is no rival.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> import crnn_tutorial as ct
+    >>> rivals = {"ours": DummyClassifier(), "control": DummyClassifier()}
+    >>> found = ct.run_seeds(lambda data: rivals, ct.load_digits, [0, 1], "ours", 32, 1)
+    >>> found["judgements"]["control"]["verdict"]
+    'not supported'
+    """
+    seeds = [int(seed) for seed in seeds]
+    if len(set(seeds)) < max(2, len(seeds)):
+        raise ValueError(f"Expected at least two different seeds, but got {seeds}.")
+    dataset = make_dataset()
+    builders = make_builders(dataset)
+    if ours not in builders:
+        raise ValueError(f"ours is one of {list(builders)}, but got {ours!r}.")
+    runs = []
+    for seed in seeds:
+        keras.utils.clear_session()  # else the graphs of all models pile up
+        schedule = {"batch_size": batch_size, "epochs": epochs, "seed": seed}
+        runs.append(train_and_evaluate(builders, dataset, **schedule, **options))
+    first = runs[0][ours]
+    results = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": _machine(),
+        "versions": _versions(),
+        "settings": {"batch_size": batch_size, "epochs": epochs},
+        "metric": first.metric,
+        "images": first.images,
+        "seeds": seeds,
+        "ours": ours,
+        "rivals": {rival: _summary([run[rival] for run in runs]) for rival in builders},
+        "judgements": _judgements(runs, ours),
+    }
+    if name is not None:
+        save_results(name, results)
+    return results
+
+
+def _summary(evaluations):
+    first, scores = evaluations[0], [e.score for e in evaluations]
+    return {
+        "scores": scores,
+        "mean": float(np.mean(scores)),
+        "parameters": first.parameters,
+        "multiplications": first.multiplications,
+        "seconds": round(float(np.mean([e.seconds for e in evaluations])), 2),
+    }
+
+
+def _judgements(runs, ours):
+    scores = {name: np.stack([run[name].per_image for run in runs]) for name in runs[0]}
+    judged = {}
+    for name in scores:
+        if name != ours:
+            claim = f"{ours} is better than {name}"
+            judgement = metrics.judge(scores[ours], scores[name], claim)
+            judged[name] = {**asdict(judgement), "sentence": judgement.sentence}
+    return judged
+
+
+def _machine():
+    """Say what a reader needs to know to compare times; no name, address or path."""
+    information = Path("/proc/cpuinfo")
+    text = information.read_text() if information.exists() else ""
+    model = re.search(r"model name\s*: (.+)", text)
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    return {
+        "cpu": model[1] if model else platform.processor() or platform.machine(),
+        "cores": len(usable(0)),
+        "gpus": _count_gpus(),
+        "system": platform.system(),
+    }
+
+
+def _count_gpus():
+    try:
+        return len(keras.distribution.list_devices("gpu"))
+    except (AttributeError, NotImplementedError, RuntimeError):  # not on each backend
+        return None
+
+
+def _versions():
+    names = ["keras", keras.backend.backend(), "numpy", "sklearn", "crnn_tutorial"]
+    modules = {name: importlib.import_module(name) for name in names}
+    found = {name: module.__version__ for name, module in modules.items()}
+    return {"python": platform.python_version(), **found}
+
+
+def _results_folders():
+    """List the wheel's folder and, in a checkout, the one beside pyproject.toml."""
+    folders = [_PACKAGE / "results"]
+    if (_PACKAGE.parent / "pyproject.toml").exists():
+        folders.append(_PACKAGE.parent / "results")
+    return folders
+
+
+def save_results(name, results, folder=None):
+    """Write what a benchmark measured to ``results/<name>.json``.
+
+    Parameters
+    ----------
+    name : str
+        Small letters, digits and underscores.
+    results : dict
+        Of numbers, texts, lists and dicts; no NaN.
+    folder : path, optional
+        By default the folder ``results`` of the source checkout.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written; an older one of this name is replaced only when the new one
+        is complete.
+
+    Raises
+    ------
+    ValueError
+        If the name has other characters, a number is NaN or infinite, or this is an
+        installed package and no folder was given.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import crnn_tutorial as ct
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = ct.save_results("digits", {"seeds": [0, 1]}, folder)
+    ...     print(path.name, path.read_text().split())
+    digits.json ['{', '"seeds":', '[', '0,', '1', ']', '}']
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError(
+            f"A name has small letters, digits and underscores, but got {name!r}."
+        )
+    if folder is None:
+        folder = _results_folders()[-1]
+        if folder.parent == _PACKAGE:
+            raise ValueError(
+                "An installed package is not written to: pass folder=..., or run the "
+                "benchmark in a checkout of the repository."
+            )
+    text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    path = Path(folder) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+    return path
+
+
+def load_results(name):
+    """Read what a script of ``benchmarks/`` measured.
+
+    Parameters
+    ----------
+    name : str
+        Of the file ``results/<name>.json``, without its ending.
+
+    Returns
+    -------
+    dict
+        See ``run_seeds``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file; the message lists those that there are.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.load_results("no such thing")
+    Traceback (most recent call last):
+    FileNotFoundError: There are no results 'no such thing'. There are: ...
+    """
+    paths = {
+        path.stem: path
+        for folder in _results_folders()
+        for path in sorted(folder.glob("*.json"))
+    }
+    if name not in paths:
+        known = ", ".join(sorted(paths)) or "none yet; run a script of benchmarks/"
+        raise FileNotFoundError(f"There are no results {name!r}. There are: {known}.")
+    return json.loads(paths[name].read_text(encoding="utf-8"))
