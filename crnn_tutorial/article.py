@@ -41,7 +41,7 @@ def resize_image(image_path, size):
 
 
 def build_crnn_model(input_shape, num_classes, joint="flatten"):
-    """Stack the article's layers (section 4.2), with one of four joints before the LSTM.
+    """Stack the article's layers (section 4.2), with one of four joints to the LSTM.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def build_crnn_model(input_shape, num_classes, joint="flatten"):
     Raises
     ------
     ValueError
-        With ``"flatten"`` always: an LSTM wants three axes and gets two. With the others
-        when the image is smaller than 22 x 22.
+        With ``"flatten"`` always: an LSTM wants three axes and gets two. With the
+        others when the image is smaller than 22 x 22.
     KeyError
         If ``joint`` is another word.
 

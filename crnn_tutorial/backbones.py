@@ -11,7 +11,6 @@ from keras import layers
 
 from crnn_tutorial.layers import (
     AttentionOverSteps,
-    ColumnMask,
     KeepColumns,
     MapToSequence,
     MaskedNormalization,

@@ -8,19 +8,24 @@ model it is compared with.
 import functools
 import inspect
 import math
+import numbers
 from dataclasses import dataclass
 
 import keras
 from keras import layers
 
-from crnn_tutorial import backbones
+from crnn_tutorial import backbones, models
 from crnn_tutorial.layers import (
     AttentionOverSteps,
     CharacterLogits,
+    MapToSequence,
     PerFrame,
     PositionProbabilities,
     ScanRows,
 )
+
+# By name, not layers.RNN: ConvLSTM2D is one too, and counts otherwise.
+RECURRENT = tuple(backbones.RECURRENT_CELLS.values())
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Match:
     >>> import crnn_tutorial as ct
     >>> match = ct.match_parameters(ct.build_lstm_model, 20_000, (8, 8, 1), 10)
     >>> match.widths, round(match.ratio, 3)
-    ({'units': 45}, 0.994)
+    ({'units': 45}, 1.018)
     """
 
     builder: object
@@ -53,12 +58,13 @@ def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
     """Find the widths that give a model the same number of parameters as another.
 
     ``units`` is searched first; if no whole number comes close enough, ``filters``
-    (where the builder has them) are scaled too.
+    (where the builder has them) are scaled too. Where ``units`` changes nothing, such
+    as in a CNN of the stem alone, only the filters are scaled.
 
     Parameters
     ----------
     builder : callable
-        Such as ``ct.build_cnn_model``; takes ``units`` and perhaps ``filters``.
+        Such as ``ct.build_cnn_model``; takes ``units``, ``filters`` or both.
     target : keras.Model or int
         The model, or the number of parameters, to match.
     *args, **kwargs
@@ -84,36 +90,61 @@ def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
     >>> abs(match.ratio - 1) < 0.02
     True
     """
-    wanted = target if isinstance(target, int) else target.count_params()
-    has_filters = "filters" in inspect.signature(builder).parameters
+    is_number = isinstance(target, numbers.Integral)
+    wanted = int(target) if is_number else target.count_params()
+    if wanted < 1:
+        raise ValueError(f"target is at least 1 parameter, but got {wanted}.")
 
     @functools.cache
     def count(units, filters):
-        widths = {"units": units} | ({"filters": filters} if filters else {})
-        return builder(*args, **kwargs | widths).count_params()
+        return builder(*args, **kwargs | _widths(units, filters)).count_params()
 
-    best = (math.inf, None, None)
-    for filters in _filter_choices(builder, args, kwargs) if has_filters else [None]:
-        units = _bisect(lambda n, f=filters: count(n, f), wanted)
-        for candidate in (units, units + 1):
-            ratio = count(candidate, filters) / wanted
-            best = min(best, (abs(ratio - 1), candidate, filters))
-        if best[0] <= tolerance:
+    def error(choice):
+        return abs(count(*choice) / wanted - 1)
+
+    best = None
+    for choices in _choices(builder, args, kwargs, count, wanted):
+        best = min([*choices, *filter(None, [best])], key=error)
+        if error(best) <= tolerance:
             break
-    error, units, filters = best
-    widths = {"units": units} | ({"filters": filters} if filters else {})
-    ratio = count(units, filters) / wanted
-    if error > tolerance:
+    if best is None:
+        raise ValueError(f"{_name(builder)} has neither units= nor filters= to vary.")
+    widths, ratio = _widths(*best), count(*best) / wanted
+    if error(best) > tolerance:
         raise ValueError(
-            f"No widths of {getattr(builder, '__name__', 'the builder')} come within "
-            f"{tolerance:.0%} of {wanted:,} parameters; the nearest, {widths}, gives "
-            f"{count(units, filters):,} ({ratio:.3f}). Pass other filters."
+            f"No widths of {_name(builder)} come within {tolerance:.0%} of "
+            f"{wanted:,} parameters; the nearest, {widths}, gives "
+            f"{count(*best):,} ({ratio:.3f}). Pass other filters."
         )
     return Match(functools.partial(builder, *args, **kwargs | widths), widths, ratio)
 
 
+def _choices(builder, args, kwargs, count, wanted):
+    """Pairs (units, filters) around ``wanted``, those with the own filters first."""
+    takes = inspect.signature(builder).parameters
+    own = kwargs.get("filters") and tuple(kwargs["filters"])
+    scaled = functools.partial(_scaled_filters, builder, args, kwargs)
+    percents = (95, 105, 90, 110, 80, 120, 65, 50, 35, 25) if "filters" in takes else ()
+    if "units" in takes and count(1, own) < count(2, own):
+        for filters in (own, *map(scaled, percents)):
+            units = _bisect(lambda n, f=filters: count(n, f), wanted)
+            yield [(units, filters), (units + 1, filters)]
+    elif "filters" in takes:
+        percent = _bisect(lambda n: count(None, scaled(n)), wanted)
+        yield [(None, scaled(percent)), (None, scaled(percent + 1))]
+
+
+def _widths(units, filters):
+    widths = {"units": units, "filters": filters}
+    return {name: width for name, width in widths.items() if width is not None}
+
+
+def _name(builder):
+    return getattr(builder, "__name__", "the builder")
+
+
 def _bisect(count, wanted):
-    """Largest number of units whose count is at most ``wanted`` (at least 1)."""
+    """Largest whole number whose count is at most ``wanted`` (at least 1)."""
     low, high = 1, 2
     while count(high) <= wanted:
         low, high = high, 2 * high
@@ -123,16 +154,13 @@ def _bisect(count, wanted):
     return low
 
 
-def _filter_choices(builder, args, kwargs):
-    """The builder's own filters first, then smaller and larger ones."""
-    yield kwargs.get("filters")
+def _scaled_filters(builder, args, kwargs, percent):
     default = inspect.signature(builder).parameters["filters"].default
     input_shape = args[0] if args else kwargs["input_shape"]
     height, width = input_shape[-3], input_shape[-2] or input_shape[-3]
     filters = kwargs.get("filters") or default
     filters = filters or backbones.default_filters(height, width)
-    for scale in (0.95, 1.05, 0.9, 1.1, 0.8, 1.2, 0.65, 0.5, 0.35, 0.25):
-        yield tuple(max(1, round(n * scale)) for n in filters)
+    return tuple(max(1, round(n * percent / 100)) for n in filters)
 
 
 def order_blind(builder):
@@ -232,10 +260,59 @@ def convolution_twin(builder):
     return _twin(builder, "convolution")
 
 
+def rivals(builder, *args, **kwargs):
+    """Line up a CRNN and its controls, all with the same number of parameters.
+
+    Parameters
+    ----------
+    builder : callable
+        ``ct.build_crnn_model``, ``ct.build_video_classifier`` or
+        ``ct.build_text_recognizer``.
+    *args, **kwargs
+        What the builder is called with, such as ``input_shape`` and ``num_classes``.
+
+    Returns
+    -------
+    dict
+        Builders of no arguments, by name: ``"CRNN"``, ``"CNN"`` (sees the whole image),
+        ``"order-blind"`` and ``"attention"``. For text and clips the CNN has
+        convolutions along the steps.
+
+    Raises
+    ------
+    ValueError
+        If the builder has no recurrence to replace.
+
+    References
+    ----------
+    The rules of this book, `book/appendix/how_we_judge`, rule 4.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> list(ct.rivals(ct.build_crnn_model, (8, 8, 1), 10))
+    ['CRNN', 'CNN', 'order-blind', 'attention']
+    """
+    original = functools.partial(builder, *args, **kwargs)
+    if builder is models.build_crnn_model:
+        own = ("units", "recurrence", "sequence")
+        shared = {key: value for key, value in kwargs.items() if key not in own}
+        cnn = match_parameters(models.build_cnn_model, original(), *args, **shared)
+        cnn = cnn.builder
+    else:
+        cnn = functools.partial(convolution_twin(builder), *args, **kwargs)
+    return {
+        "CRNN": original,
+        "CNN": cnn,
+        "order-blind": functools.partial(order_blind(builder), *args, **kwargs),
+        "attention": functools.partial(attention_twin(builder), *args, **kwargs),
+    }
+
+
 def _twin(builder, recurrence):
     if "recurrence" not in inspect.signature(builder).parameters:
         raise ValueError(
-            f"{getattr(builder, '__name__', builder)} has no argument recurrence=, so "
+            f"{_name(builder)} has no argument recurrence=, so "
             "there is no recurrence to replace. Pass ct.build_crnn_model, "
             "ct.build_video_classifier or ct.build_text_recognizer."
         )
@@ -243,13 +320,11 @@ def _twin(builder, recurrence):
     @functools.wraps(builder)
     def build(*args, **kwargs):
         original = builder(*args, **kwargs)
-        return match_parameters(
-            builder,
-            original,
-            *args,
-            **{key: value for key, value in kwargs.items() if key != "units"},
-            recurrence=recurrence,
-        ).builder()
+        kept = {k: v for k, v in kwargs.items() if k not in ("units", "recurrence")}
+        match = match_parameters(
+            builder, original, *args, recurrence=recurrence, **kept
+        )
+        return match.builder()
 
     return build
 
@@ -292,7 +367,8 @@ def count_multiplications(model, input_shape=None):
             f"The model takes images of any size {shape}; pass "
             "input_shape=(height, width, channels) to count for one size."
         )
-    counted_layers = model.layers[1:]
+    # A Sequential model does not list its input layer, a functional one does.
+    counted_layers = [x for x in model.layers if not isinstance(x, layers.InputLayer)]
     ends = [(_first(layer.input), layer.output) for layer in counted_layers]
     probe = keras.Model(model.inputs, ends)
     shapes = probe(keras.KerasTensor((1, *shape)))
@@ -313,14 +389,13 @@ def _multiplications(layer, before, after):
         return before[1] * _multiplications(layer.layer, inner_before, inner_after)
     if isinstance(layer, ScanRows):
         steps = before[1] * before[2]
-        return steps * _recurrent_weights(layer.recurrence)
-    if isinstance(layer, (layers.Bidirectional, layers.RNN)):
-        return before[1] * _recurrent_weights(layer)
+        return steps * _matrices(layer.recurrence)
+    if isinstance(getattr(layer, "forward_layer", layer), RECURRENT):
+        return before[1] * _matrices(layer)
     if isinstance(layer, AttentionOverSteps):
         steps, width = before[1], layer.units
         # the projections and the dense layers, then queries x keys, weights x values
-        matrices = [w for w in layer.weights if len(w.shape) > 1 and "bias" not in w.name]
-        return steps * sum(map(_size, matrices)) + 2 * steps * steps * width
+        return steps * _matrices(layer) + 2 * steps * steps * width
     if isinstance(layer, (CharacterLogits, PositionProbabilities)):
         return math.prod(before[1:-1]) * _size(layer.dense.kernel)
     if isinstance(layer, (layers.Conv1D, layers.Conv2D, layers.Dense)):
@@ -333,8 +408,10 @@ def _multiplications(layer, before, after):
     return 0
 
 
-def _recurrent_weights(layer):
-    return sum(_size(w) for w in layer.weights if len(w.shape) > 1 and "bias" not in w.name)
+def _matrices(layer):
+    """Weights that are multiplied with an input: all but biases and vectors."""
+    matrices = [weight for weight in layer.weights if len(weight.shape) > 1]
+    return sum(_size(weight) for weight in matrices if "bias" not in weight.name)
 
 
 def _size(weight):
@@ -345,12 +422,13 @@ def receptive_field(model):
     """Say how many pixels one place of the last feature map can see.
 
     Only convolution and pooling layers count; a recurrence, attention or a dense layer
-    over the flattened map sees everything that reaches it.
+    over the flattened map sees everything that reaches it. For clips, it is the field
+    inside one frame; convolutions along the columns of an image count for its width.
 
     Parameters
     ----------
     model : keras.Model
-        With Conv2D and MaxPooling2D or AveragePooling2D layers in one line.
+        With Conv2D, Conv1D and MaxPooling2D or AveragePooling2D layers in one line.
 
     Returns
     -------
@@ -369,16 +447,28 @@ def receptive_field(model):
     (10, 10)
     """
     field, step = [1, 1], [1, 1]
+    axes = ()  # of the image, along which the steps of a sequence move
     for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            windows, strides = layer.kernel_size, layer.strides
-            dilation = layer.dilation_rate
-        elif isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
-            windows, strides, dilation = layer.pool_size, layer.strides, (1, 1)
-        else:
-            continue
-        for axis in (0, 1):
-            reach = (windows[axis] - 1) * dilation[axis]
-            field[axis] += reach * step[axis]
-            step[axis] *= strides[axis]
+        layer = layer.layer if isinstance(layer, PerFrame) else layer
+        if isinstance(layer, MapToSequence):
+            axes = (("height", "width").index(layer.along),)
+        for axis, window, stride in _windows(layer, axes):
+            field[axis] += (window - 1) * step[axis]
+            step[axis] *= stride
     return tuple(field)
+
+
+def _windows(layer, axes):
+    """Of one layer: the axes along which it looks around, its reach, its stride."""
+    if isinstance(layer, layers.Conv1D):
+        pass
+    elif isinstance(layer, layers.Conv2D):
+        axes = (0, 1)
+    elif isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
+        return list(zip((0, 1), layer.pool_size, layer.strides, strict=True))
+    else:
+        return []
+    sizes = zip(layer.kernel_size, layer.dilation_rate, strict=True)
+    reaches = [(size - 1) * dilation + 1 for size, dilation in sizes]
+    # Along the frames of a clip there is no axis of the image: nothing to count.
+    return list(zip(axes, reaches, layer.strides, strict=bool(axes)))

@@ -6,6 +6,7 @@ into what a person wants. ``of(model)`` finds the head of any model of this pack
 also after it was saved and loaded.
 """
 
+import numbers
 from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
@@ -91,8 +92,8 @@ class Alphabet:
         Raises
         ------
         ValueError
-            If a text is longer than ``length`` or has a character that the alphabet
-            does not have.
+            If a text is no str, longer than ``length``, or has a character that the
+            alphabet does not have.
 
         Examples
         --------
@@ -100,6 +101,11 @@ class Alphabet:
         >>> ct.Alphabet("ab").encode(["ba", ""], length=3).tolist()
         [[2, 1, 0], [0, 0, 0]]
         """
+        if isinstance(texts, str) or not all(isinstance(t, str) for t in texts):
+            raise ValueError(
+                "Texts are a list with one str for each image, such as ['2015', '7'], "
+                f"but got {texts!r:.60}."
+            )
         unknown = sorted(set("".join(texts)) - set(self.characters))
         if unknown:
             raise ValueError(
@@ -167,10 +173,10 @@ class Classify:
     metric_name: ClassVar[str] = "accuracy"
 
     def __post_init__(self):
-        if self.num_classes < 2:
+        if not isinstance(self.num_classes, numbers.Integral) or self.num_classes < 2:
             raise ValueError(
-                f"num_classes is at least 2, but got {self.num_classes}: with one "
-                "class there is nothing to decide."
+                "num_classes is a whole number, at least 2, but got "
+                f"{self.num_classes!r}: with one class there is nothing to decide."
             )
 
     def __call__(self, features, dropout=0.0):
@@ -273,6 +279,11 @@ class ReadPositions:
     positions : int
         The largest number of characters, at least 1.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than one position.
+
     Examples
     --------
     >>> import numpy as np
@@ -287,6 +298,13 @@ class ReadPositions:
     loss: ClassVar[str] = "sparse_categorical_crossentropy"
     metrics: ClassVar[tuple[str, ...]] = ()
     metric_name: ClassVar[str] = "exact match"
+
+    def __post_init__(self):
+        if not isinstance(self.positions, numbers.Integral) or self.positions < 1:
+            raise ValueError(
+                "positions is a whole number, at least 1: the largest number of "
+                f"characters to read, but got {self.positions!r}."
+            )
 
     def __call__(self, features, dropout=0.0):
         """Probabilities of each character at each position from the whole map."""

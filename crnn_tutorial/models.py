@@ -1,10 +1,10 @@
 """Complete models: a backbone and a head, compiled and ready for ``fit``."""
 
+import numbers
 import zipfile
 from pathlib import Path
 
 import keras
-from keras import layers
 
 from crnn_tutorial import backbones, heads
 from crnn_tutorial import layers as registered  # noqa: F401  (load_model needs them)
@@ -22,7 +22,7 @@ def build_crnn_model(
     dropout=0.0,
     learning_rate=1e-3,
 ):
-    """Build a CRNN that classifies images: convolutions, then a recurrence, then softmax.
+    """Build a CRNN that classifies images: convolutions, a recurrence, softmax.
 
     The image becomes a map of features, the map a sequence of columns, a bidirectional
     LSTM reads the columns, and their average is classified.
@@ -72,9 +72,9 @@ def build_crnn_model(
     >>> model.output_shape
     (None, 10)
     """
-    height, width, _ = _check_image_shape(input_shape)
+    shape = height, width, _ = _check_image_shape(input_shape)
     filters = _check_filters(filters, height, width)
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(shape, name="image")
     if sequence == "columns":
         features = backbones.columns(inputs, filters, units, recurrence)
     elif sequence == "patches":
@@ -128,9 +128,9 @@ def build_cnn_model(
     >>> ct.receptive_field(model)
     (46, 46)
     """
-    height, width, _ = _check_image_shape(input_shape)
+    shape = height, width, _ = _check_image_shape(input_shape)
     filters = _check_filters(filters, height, width)
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(shape, name="image")
     x = inputs
     for block, count in enumerate(filters):
         x = backbones.convolution_block(x, count, str(block + 1))
@@ -145,7 +145,13 @@ def build_cnn_model(
 
 
 def build_rnn_model(
-    input_shape, num_classes, *, units=64, along="width", dropout=0.0, learning_rate=1e-3
+    input_shape,
+    num_classes,
+    *,
+    units=64,
+    along="width",
+    dropout=0.0,
+    learning_rate=1e-3,
 ):
     """Build a plain recurrent classifier: one simple RNN over the raw pixel columns.
 
@@ -184,7 +190,13 @@ def build_rnn_model(
 
 
 def build_lstm_model(
-    input_shape, num_classes, *, units=64, along="width", dropout=0.0, learning_rate=1e-3
+    input_shape,
+    num_classes,
+    *,
+    units=64,
+    along="width",
+    dropout=0.0,
+    learning_rate=1e-3,
 ):
     """Build a plain LSTM classifier: one LSTM over the raw pixel columns.
 
@@ -225,8 +237,8 @@ def build_lstm_model(
 def _build_scanner(
     cell, input_shape, num_classes, units, along, dropout, learning_rate
 ):
-    _check_image_shape(input_shape)
-    inputs = keras.Input(input_shape, name="image")
+    shape = _check_image_shape(input_shape)
+    inputs = keras.Input(shape, name="image")
     sequence = registered.MapToSequence(along, name="map_to_sequence")(inputs)
     states = backbones.connect_steps(sequence, cell, units)
     return _assemble(
@@ -282,13 +294,15 @@ def build_video_classifier(
     >>> ct.build_video_classifier((8, 16, 32, 1), num_classes=2).output_shape
     (None, 2)
     """
-    if len(input_shape) != 4:
+    shape = _whole_numbers(input_shape)
+    if len(shape) != 4 or None in shape:
         raise ValueError(
-            "A clip's input_shape is (frames, height, width, channels), but got "
-            f"{tuple(input_shape)}."
+            "A clip's input_shape is (frames, height, width, channels), four whole "
+            f"numbers such as (8, 16, 32, 1), but got {input_shape!r}. The number of "
+            "clips is no part of it."
         )
-    backbones.require_size(input_shape[1], input_shape[2], len(filters))
-    inputs = keras.Input(input_shape, name="clip")
+    filters = _check_filters(filters, *shape[1:3])
+    inputs = keras.Input(shape, name="clip")
     features = backbones.frames(inputs, filters, units, recurrence)
     return _assemble(
         inputs, features, heads.Classify(num_classes), dropout, learning_rate
@@ -341,9 +355,9 @@ def build_text_recognizer(
     >>> reader.output_shape
     (None, None, 11)
     """
-    height, width, _ = _check_image_shape(input_shape, any_width=True)
+    shape = height, width, _ = _check_image_shape(input_shape, any_width=True)
     filters = _check_filters(filters, height, width)
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(shape, name="image")
     mask = registered.ColumnMask(name="real_columns")(inputs)
     features, mask = backbones.columns(inputs, filters, units, recurrence, mask=mask)
     head = heads.ReadText(_check_alphabet(alphabet))
@@ -398,9 +412,9 @@ def build_fixed_length_reader(
     >>> ct.build_fixed_length_reader((16, 128, 1), digits, positions=8).output_shape
     (None, 8, 11)
     """
-    height, width, _ = _check_image_shape(input_shape)
+    shape = height, width, _ = _check_image_shape(input_shape)
     filters = _check_filters(filters, height, width)
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(shape, name="image")
     mask = registered.ColumnMask(name="real_columns")(inputs)
     x = registered.KeepColumns(name="padding_to_zero")(inputs, mask)
     for block, count in enumerate(filters):
@@ -441,7 +455,7 @@ def load_model(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"There is no file {path}. Save a model with model.save('name.keras') first."
+            f"There is no file {path}. Save a model first: model.save('name.keras')."
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(
@@ -475,28 +489,40 @@ def _jit_compile():
 
 
 def _check_image_shape(input_shape, any_width=False):
-    shape = tuple(input_shape)
-    known = [side for i, side in enumerate(shape) if not (any_width and i == 1)]
-    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in known):
+    shape = _whole_numbers(input_shape)
+    free_width = any_width and len(shape) == 3 and input_shape[1] is None
+    known = (shape[0], shape[2]) if free_width else shape
+    if len(shape) != 3 or None in known:
         width = "width or None" if any_width else "width"
         raise ValueError(
             f"input_shape is (height, {width}, channels), three whole numbers such as "
-            f"(28, 28, 1), but got {shape}. The number of images is no part of it."
+            f"(28, 28, 1), but got {input_shape!r}. The number of images is no part of "
+            "it."
         )
     return shape
+
+
+def _whole_numbers(values):
+    """As a tuple, with None for whatever is no whole number above 0."""
+    values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    return tuple(int(n) if _is_count(n) else None for n in values)
+
+
+def _is_count(value):
+    return isinstance(value, numbers.Integral) and value > 0
 
 
 def _check_filters(filters, height, width):
     if filters is None:
         filters = backbones.default_filters(height, width or height)
-    filters = tuple(filters)
-    if not filters or not all(isinstance(n, int) and n > 0 for n in filters):
+    counts = _whole_numbers(filters)
+    if not counts or None in counts:
         raise ValueError(
             "filters are whole numbers above 0, one for each block, such as (32, 64), "
-            f"but got {filters}."
+            f"but got {filters!r}."
         )
-    backbones.require_size(height, width, len(filters))
-    return filters
+    backbones.require_size(height, width, len(counts))
+    return counts
 
 
 def _check_alphabet(alphabet):
