@@ -13,7 +13,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "article",
+        "augmentation",
         "backbones",
+        "batches",
+        "checkpoints",
         "controls",
         "datasets",
         "evaluation",
@@ -22,6 +25,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "layers",
         "metrics",
         "models",
+        "notebook",
+        "pictures",
+        "plots",
+        "trace",
+        "training",
     ],
     submod_attrs={
         "images": [
@@ -32,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "resize_image",
             "to_patches",
         ],
+        "augmentation": ["augment_affine", "augment_shift"],
         "datasets": [
             "Dataset",
             "ImageStream",
@@ -68,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "build_video_classifier",
             "load_model",
         ],
+        "training": ["set_seed", "train_crnn_model", "train_text_recognizer"],
         "controls": [
             "attention_twin",
             "convolution_twin",
@@ -87,5 +97,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "save_results",
             "train_and_evaluate",
         ],
+        "plots": ["plot_curves", "plot_history", "plot_seeds", "use_style"],
+        "pictures": [
+            "plot_confusion",
+            "plot_feature_maps",
+            "plot_images",
+            "plot_kernels",
+            "plot_predictions",
+        ],
+        "trace": ["trace_shapes"],
+        "notebook": ["setup", "show_source"],
     },
 )

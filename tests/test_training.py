@@ -1,0 +1,283 @@
+"""Training: same seed same weights, the schedule, the stop at NaN, reading texts."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import training_helpers as tiny
+
+import crnn_tutorial as ct
+from crnn_tutorial import heads
+from crnn_tutorial.batches import prepare
+from crnn_tutorial.training import WARM_UP, scheduled_rate
+
+
+class Rates(keras.callbacks.Callback):
+    """Write down the learning rate of each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+
+
+def test_set_seed_seeds_everything():
+    drawn = []
+    for seed in (4, 4, 5):
+        ct.set_seed(seed)
+        drawn.append(
+            (
+                random.random(),
+                np.random.rand(),  # noqa: NPY002  (others may still use it)
+                float(keras.random.uniform(())),
+            )
+        )
+    assert drawn[0] == drawn[1]
+    assert all(a != b for a, b in zip(drawn[0], drawn[2], strict=True))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, "0", True, None])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(ValueError, match="whole number from 0 to"):
+        ct.set_seed(seed)
+    with pytest.raises(ValueError, match="whole number from 0 to"):
+        tiny.train(tiny.make_model(), seed=seed)
+
+
+def test_the_seed_decides_the_weights():
+    model, weights = tiny.make_model(), []
+    for seed in (1, 1, 2):
+        tiny.restart(model)
+        random.random()  # what others draw in between must not matter
+        history = tiny.train(model, seed=seed, augment=None)
+        weights.append(model.get_weights()[0])
+    assert (weights[0] == weights[1]).all() and (weights[0] != weights[2]).any()
+    assert history.seconds > 0 and len(history.history["accuracy"]) == 3
+
+
+def test_arguments_stand_in_the_articles_order():
+    images, labels = tiny.make_data()
+    history = ct.train_crnn_model(tiny.make_model(), images, labels, 10, 2, verbose=0)
+    assert history.params == {"verbose": 0, "epochs": 2, "steps": 2}
+
+
+def test_every_form_of_labels_gives_the_same_weights():
+    images, labels = tiny.make_data()
+    one_hot = np.eye(3)[labels]
+    weights = []
+    for loss in ("sparse_categorical", "categorical"):
+        model = tiny.make_model(loss=loss)
+        for form in (labels.tolist(), one_hot):
+            tiny.restart(model)
+            tiny.train(model, (images, form), epochs=1)
+            weights.append(model.get_weights()[0])
+    for other in weights[1:]:
+        np.testing.assert_allclose(other, weights[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss, one_hot",
+    [
+        ("categorical_crossentropy", True),
+        (keras.losses.categorical_crossentropy, True),
+        (keras.losses.CategoricalFocalCrossentropy(), True),
+        ("sparse_categorical_crossentropy", False),
+        (keras.losses.SparseCategoricalCrossentropy(), False),
+    ],
+)
+def test_the_loss_tells_the_form_of_the_targets(loss, one_hot):
+    model = tiny.make_model()
+    model.compile("adam", loss)
+    _, targets = prepare(model, heads.of(model), *tiny.make_data())
+    assert targets.shape == ((20, 3) if one_hot else (20,))
+
+
+def test_it_learns_real_digits():
+    digits = ct.load_digits()
+    train = digits.train[:200]
+    ct.set_seed(0)
+    model = ct.build_lstm_model((8, 8, 1), num_classes=10, units=16)
+    history = ct.train_crnn_model(
+        model, train.images, train.targets, 20, 8, learning_rate=0.01, verbose=0
+    )
+    assert history.history["accuracy"][-1] > 0.7  # by chance 0.1
+
+
+def test_the_learning_rate_climbs_then_falls_along_a_cosine():
+    rates = [scheduled_rate(step, 100, peak=2.0) for step in range(100)]
+    peak = round(100 * WARM_UP)
+    assert rates[:peak] == sorted(rates[:peak]) and rates[peak] == max(rates) == 2.0
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < rates[-1] < 0.01
+    half = (100 + peak) / 2  # halfway down the cosine
+    assert np.interp(half, range(100), rates) == pytest.approx(1.0, abs=1e-3)
+    assert scheduled_rate(0, 1, peak=2.0) == 2.0
+
+
+def test_each_step_has_its_learning_rate_and_the_optimiser_gets_its_own_back():
+    model, rates = tiny.make_model(), Rates()
+    model.optimizer.learning_rate = 0.125
+    tiny.train(model, learning_rate=None, callbacks=[rates])
+    expected = [scheduled_rate(step, 12, peak=0.125) for step in range(12)]
+    np.testing.assert_allclose(rates.seen, expected, rtol=1e-6)
+    assert float(model.optimizer.learning_rate) == 0.125
+    assert int(model.optimizer.iterations) == 12
+
+
+def test_learning_rate_is_the_peak():
+    model, rates = tiny.make_model(), Rates()
+    tiny.train(model, learning_rate=0.5, callbacks=[rates])
+    assert max(rates.seen) == 0.5
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+def test_a_schedule_that_was_compiled_is_kept():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([5], [0.5, 0.25])
+    model, rates = tiny.make_model(optimizer=keras.optimizers.SGD(schedule)), Rates()
+    tiny.train(model, learning_rate=None, callbacks=[rates])
+    assert rates.seen == [0.5] * 6 + [0.25] * 6
+    with pytest.raises(ValueError, match="compiled with a schedule of its own"):
+        tiny.train(model, learning_rate=0.1)
+
+
+def test_the_optimiser_inside_a_loss_scale_is_found():
+    inner = keras.optimizers.Adam(0.25)
+    model = tiny.make_model(optimizer=keras.optimizers.LossScaleOptimizer(inner))
+    rates = Rates()
+    tiny.train(model, learning_rate=None, callbacks=[rates])
+    assert max(rates.seen) == 0.25 and min(rates.seen) < 0.01
+    assert float(inner.learning_rate) == 0.25
+
+
+@pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), float("inf"), "fast"])
+def test_a_learning_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ValueError, match="learning_rate is a number above 0"):
+        tiny.train(tiny.make_model(), learning_rate=rate)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "epochs"])
+@pytest.mark.parametrize("value", [0, -3, 2.0, "4", None, True])
+def test_counts_that_are_none_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is a whole number of at least 1"):
+        tiny.train(tiny.make_model(), **{name: value})
+
+
+@pytest.mark.parametrize("slow_callbacks", [False, True])
+def test_a_loss_that_is_no_number_stops_training(tmp_path, slow_callbacks):
+    # A callback of one's own makes Keras wait for each batch: both ways must work.
+    wait = [tiny.Interrupt(None, None, None)] if slow_callbacks else []
+    ended = []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: ended.append(e))
+    model = tiny.make_model()
+
+    def break_model(batch, logs):
+        if ended and batch == 2:
+            model.layers[-1].bias.assign([np.nan] * 3)
+
+    breaker = keras.callbacks.LambdaCallback(on_train_batch_begin=break_model)
+    with pytest.raises(FloatingPointError, match="became nan in epoch 2, batch 3") as e:
+        tiny.train(model, checkpoint=tmp_path, callbacks=[note, breaker, *wait])
+    rate = scheduled_rate(6, 12, peak=0.01)
+    assert f"at a learning rate of {rate:.2g}. " in str(e.value)
+    assert "ten times smaller" in str(e.value)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+    assert ended == [0]
+    # The last checkpoint is a sound one.
+    history = tiny.train(model, checkpoint=tmp_path)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+def test_nan_under_a_schedule_of_ones_own():
+    schedule = keras.optimizers.schedules.ExponentialDecay(1e38, 1, 1.0)
+    model = tiny.make_model(optimizer=keras.optimizers.SGD(schedule))
+    with pytest.raises(FloatingPointError, match=r"batch \d\. The weights are lost"):
+        tiny.train(model, learning_rate=None)
+
+
+@pytest.mark.parametrize("quiet, shown", [("1", False), ("", True)])
+def test_the_progress_bar_stays_out_of_stored_notebooks(
+    capsys, monkeypatch, quiet, shown
+):
+    monkeypatch.setenv("CRNN_TUTORIAL_QUIET", quiet)
+    tiny.train(tiny.make_model(), epochs=1, verbose="auto")
+    assert ("accuracy" in capsys.readouterr().out) == shown
+    tiny.train(tiny.make_model(), epochs=1, verbose=2)
+    assert "accuracy" in capsys.readouterr().out
+
+
+def make_lines(texts, width=32):
+    """Images that show each character as a grey bar of four columns."""
+    images = np.full((len(texts), 16, width, 1), -1, dtype="float32")
+    for image, text in zip(images, texts, strict=True):
+        image[:, : 4 * max(len(text), 1)] = 0
+        for i, character in enumerate(text):
+            image[2:14, 4 * i + 1 : 4 * i + 3] = (int(character) + 1) / 3
+    return images
+
+
+def make_reader():
+    ct.set_seed(0)
+    return ct.build_text_recognizer((16, None, 1), "012", filters=(8, 8), units=8)
+
+
+def test_a_reader_learns():
+    texts = ["0", "1", "2", "01", "12", "20", "102", "210"] * 4
+    history = ct.train_text_recognizer(
+        make_reader(),
+        make_lines(texts),
+        texts,
+        batch_size=8,
+        epochs=8,
+        learning_rate=0.02,
+        validation_data=(make_lines(texts[:4]), texts[:4]),
+        verbose=0,
+    )
+    assert history.history["loss"][-1] < history.history["loss"][0] / 3
+    assert np.isfinite(history.history["val_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "text, width, needed, steps",
+    [("0120", 12, 4, 3), ("11", 8, 3, 2), ("00100", 24, 7, 6)],
+)
+def test_a_text_that_is_too_long_for_its_image_is_refused(text, width, needed, steps):
+    images = make_lines(["0", text])
+    images[1] = -1
+    images[1, :, :width] = 0.5
+    with pytest.raises(ValueError, match="1 of 2 texts are too long") as error:
+        ct.train_text_recognizer(make_reader(), images, ["0", text], verbose=0)
+    expected = f"The first is text 1, {text!r}: it needs {needed} steps"
+    assert expected in str(error.value)
+    assert f"its image has {steps}." in str(error.value)
+
+
+def test_texts_that_just_fit_are_trained():
+    texts = ["012", "11", "0"]
+    images = make_lines(texts)
+    images[1, :, :12] = 0.5  # "11" needs three steps
+    history = ct.train_text_recognizer(
+        make_reader(), images, texts, epochs=1, verbose=0
+    )
+    assert history.history["loss"][0] < 100
+
+
+def test_readers_want_texts_and_classifiers_do_not():
+    images = make_lines(["0", "1"])
+    with pytest.raises(ValueError, match=r"alphabet '012' does not have \['7'\]"):
+        ct.train_text_recognizer(make_reader(), images, ["0", "7"])
+    with pytest.raises(ValueError, match="2 images and 1 targets"):
+        ct.train_text_recognizer(make_reader(), images, ["0"])
+    with pytest.raises(ValueError, match="classifies and does not read"):
+        ct.train_text_recognizer(tiny.make_model(), images, ["0", "1"])
+
+
+def test_a_fixed_length_reader_trains_too():
+    texts = ["01", "210"]
+    model = ct.build_fixed_length_reader((16, 32, 1), "012", 4, filters=(4, 4))
+    history = ct.train_text_recognizer(
+        model, make_lines(texts), texts, epochs=1, verbose=0
+    )
+    assert np.isfinite(history.history["loss"]).all()
