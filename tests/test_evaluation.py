@@ -479,3 +479,17 @@ class TestResults:
         with pytest.raises(ValueError, match="not JSON compliant"):
             evaluation.save_results("digits", {"score": float("nan")}, tmp_path)
         assert json.loads(path.read_text()) == {"seeds": [0]}
+
+    def test_a_full_disk_leaves_the_older_file(self, tmp_path, monkeypatch):
+        path = self.make(tmp_path)
+
+        def write_half(self, text, **_):
+            with self.open("w") as file:
+                file.write(text[: len(text) // 2])
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", write_half)
+        with pytest.raises(OSError, match="No space left"):
+            evaluation.save_results("digits", {"seeds": [0, 1, 2]}, tmp_path)
+        monkeypatch.undo()
+        assert json.loads(path.read_text()) == {"seeds": [0]}
