@@ -7,7 +7,11 @@ included, must be equal to the letter.
 
 import copy
 import math
+import os
 import re
+
+# As where the outputs were stored: no progress bar.
+os.environ.setdefault("CRNN_TUTORIAL_QUIET", "1")
 
 RELATIVE_TOLERANCE = 1e-3
 # A number with a point or an exponent, but no part of a version such as 2.21.0.

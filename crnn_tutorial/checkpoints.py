@@ -19,15 +19,13 @@ import keras
 import numpy as np
 
 FILE = "training.npz"
-# Two equal models differ in these: names are made by counting the models of a process,
-# and the learning rate changes from step to step.
+# Two equal models differ in these: names come from counting the models of a process.
 _IGNORED = {
     "name",
     "build_config",
     "inbound_nodes",
     "input_layers",
     "output_layers",
-    "learning_rate",
 }
 
 
@@ -229,7 +227,7 @@ def describe_model(model):
 def describe_optimizer(optimizer):
     """Return a short text that changes with the kind and settings of an optimiser.
 
-    The learning rate does not count: it changes from step to step.
+    A learning rate that is a number does not count: it changes from step to step.
 
     Parameters
     ----------
@@ -249,6 +247,9 @@ def describe_optimizer(optimizer):
     'Adam (settings ...)'
     """
     config = keras.saving.serialize_keras_object(optimizer)
+    inner = config["config"].get("inner_optimizer", config)["config"]
+    if isinstance(inner["learning_rate"], float):
+        del inner["learning_rate"]
     return f"{type(optimizer).__name__} (settings {_digits(config)})"
 
 

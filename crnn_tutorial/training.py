@@ -351,9 +351,8 @@ def _fit(model, recipe, keeper, callbacks, validation_data, batch_size, verbose)
     progress = keeper.progress if keeper else Progress()
     if progress.finished:
         return _finished(model, progress)
-    # Keras adds its own History at the end, so the callers' come before the checkpoint:
-    # whatever they do to the weights is saved.
-    ours = [recipe, _StopAtNaN(recipe)]
+    # The caller's stand before the checkpoint: what they do to the weights is saved.
+    callbacks = [recipe, _StopAtNaN(recipe), *callbacks]
     before = {name: list(values) for name, values in progress.history.items()}
     start = time.perf_counter()
     first, seconds = progress.epoch, progress.seconds
@@ -365,7 +364,7 @@ def _fit(model, recipe, keeper, callbacks, validation_data, batch_size, verbose)
             shuffle=False,  # the data shuffle themselves
             validation_data=validation_data,
             validation_batch_size=batch_size,
-            callbacks=[*ours, *callbacks, *([keeper] if keeper else [])],
+            callbacks=[*callbacks, keeper] if keeper else callbacks,
             verbose=_verbosity(verbose),
         )
     finally:

@@ -21,6 +21,7 @@ from nbclient.exceptions import CellExecutionError
 SECONDS, MEGABYTES = 120, 2048
 # TensorFlow's first lines come before Python can silence them.
 QUIET = {
+    "CRNN_TUTORIAL_QUIET": "1",  # no progress bar: it would be stored step by step
     "PYTEST_CURRENT_TEST": "stored outputs",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",

@@ -82,7 +82,7 @@ def test_augmentation_may_work_in_place():
 @pytest.mark.parametrize("answer", [lambda images: None, lambda images: images[:1]])
 def test_an_augmentation_that_changes_the_shape_is_refused(answer):
     with pytest.raises(ValueError, match="returns images of the same shape"):
-        tiny.train(tiny.make_model(), augment=lambda images, rng: answer(images))
+        tiny.train(tiny.fresh_model(), augment=lambda images, rng: answer(images))
 
 
 def test_the_batches_of_a_plain_stream_are_shuffled():
@@ -108,15 +108,15 @@ def test_the_stream_is_told_when_an_epoch_begins_and_ends():
             self.heard.append("end")
 
     images, labels = tiny.make_data()
-    tiny.train(tiny.make_model(), (Listener(images, labels), None), epochs=1)
+    tiny.train(tiny.fresh_model(), (Listener(images, labels), None), epochs=1)
     assert Listener.heard[-2:] == ["begin", "end"]
 
 
 def test_streams_train_and_give_the_same_weights_again():
     images, labels = tiny.make_data()
-    model, weights = tiny.make_model(), []
+    weights = []
     for seed in (0, 0, 1):
-        tiny.restart(model)
+        model = tiny.fresh_model()
         tiny.train(model, (PlainStream(images, labels), None), seed=seed)
         weights.append(model.get_weights()[0])
     assert (weights[0] == weights[1]).all() and (weights[0] != weights[2]).any()
@@ -128,26 +128,28 @@ def test_an_interrupted_stream_goes_on(tmp_path, stream_type):
         images, labels = tiny.make_data()
         return stream_type(images, labels, 5), None
 
-    whole, parts = tiny.make_model(), tiny.make_model()
-    tiny.train(whole, stream())
+    model = tiny.fresh_model()
+    tiny.train(model, stream())
+    whole = model.get_weights()
+    model = tiny.fresh_model()
 
     def stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         callbacks = [tiny.Interrupt(1, 2, stop)]
-        tiny.train(parts, stream(), checkpoint=tmp_path, callbacks=callbacks)
-    tiny.train(parts, stream(), checkpoint=tmp_path)
-    for array, expected in zip(parts.get_weights(), whole.get_weights(), strict=True):
+        tiny.train(model, stream(), checkpoint=tmp_path, callbacks=callbacks)
+    tiny.train(model, stream(), checkpoint=tmp_path)
+    for array, expected in zip(model.get_weights(), whole, strict=True):
         np.testing.assert_array_equal(array, expected)
     other = stream_type(tiny.make_data(1)[0], tiny.make_data()[1], 5)
     with pytest.raises(ValueError, match="data: a stream of"):
-        tiny.train(parts, (other, None), checkpoint=tmp_path)
+        tiny.train(model, (other, None), checkpoint=tmp_path)
 
 
 def test_bad_streams_are_refused():
     images, labels = tiny.make_data()
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     with pytest.raises(ValueError, match="how many batches it has"):
         tiny.train(model, (PlainStream(images, labels, batches=0), None))
     with pytest.raises(ValueError, match="A stream brings its own labels"):
@@ -193,7 +195,7 @@ with_nan = np.where(np.arange(20).reshape(20, 1, 1, 1) == 7, np.nan, images)
     ],
 )
 def test_images_and_labels_that_do_not_fit_are_refused(data, message):
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     before = model.get_weights()[0]
     with pytest.raises(ValueError, match=message):
         tiny.train(model, data)
@@ -206,11 +208,10 @@ def test_images_and_labels_that_do_not_fit_are_refused(data, message):
 @pytest.mark.parametrize("wrong", [(images,), images, "images"])
 def test_validation_data_of_another_kind_are_refused(wrong):
     with pytest.raises(ValueError, match=r"validation_data is \(images, labels\)"):
-        tiny.train(tiny.make_model(), validation_data=wrong)
+        tiny.train(tiny.fresh_model(), validation_data=wrong)
 
 
 def test_validation_data_may_be_a_tuple_a_split_or_a_stream():
-    model = tiny.make_model()
     values = []
     for data in (
         (images, labels),
@@ -218,8 +219,7 @@ def test_validation_data_may_be_a_tuple_a_split_or_a_stream():
         ct.Split(images, labels),
         PlainStream(images, labels),
     ):
-        tiny.restart(model)
-        history = tiny.train(model, validation_data=data, epochs=1)
+        history = tiny.train(tiny.fresh_model(), validation_data=data, epochs=1)
         values.append(history.history["val_accuracy"])
     assert values == [values[0]] * 4
 

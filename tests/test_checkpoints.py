@@ -15,7 +15,12 @@ import pytest
 import training_helpers as tiny
 
 import crnn_tutorial as ct
-from crnn_tutorial.checkpoints import FILE, describe_model, fingerprint
+from crnn_tutorial.checkpoints import (
+    FILE,
+    describe_model,
+    describe_optimizer,
+    fingerprint,
+)
 
 
 class Stop(Exception):
@@ -31,24 +36,26 @@ def state(model):
     return {i: variable.numpy() for i, variable in enumerate(variables)}
 
 
-def assert_same(model, other):
+def assert_state(model, expected):
     for i, array in state(model).items():
-        np.testing.assert_array_equal(array, state(other)[i], err_msg=f"variable {i}")
+        np.testing.assert_array_equal(array, expected[i], err_msg=f"variable {i}")
 
 
 @pytest.fixture(scope="module")
 def uninterrupted():
-    model = tiny.make_model()
-    return model, tiny.train(model)
+    """The state at the end, and the history."""
+    model = tiny.fresh_model()
+    history = tiny.train(model)
+    return state(model), history
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A folder with the checkpoint of a training that came to its end."""
     folder = tmp_path_factory.mktemp("finished")
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     history = tiny.train(model, checkpoint=folder)
-    return folder, model, history
+    return folder, state(model), history
 
 
 def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, uninterrupted):
@@ -65,27 +72,27 @@ def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, uninterrupted):
     # Another seed: all that counts must come out of the file.
     model = tiny.make_model(seed=99)
     history = tiny.train(model, checkpoint=folder)
-    expected_model, expected = uninterrupted
-    assert_same(model, expected_model)
+    expected_state, expected = uninterrupted
+    assert_state(model, expected_state)
     assert history.history == expected.history
     assert history.epoch == [0, 1, 2]
 
 
 @pytest.mark.parametrize("epoch, batch", [(0, 2), (1, 0), (2, 3)])
 def test_an_exception_anywhere_changes_nothing(tmp_path, uninterrupted, epoch, batch):
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     with pytest.raises(Stop):
         interrupt = tiny.Interrupt(epoch, batch, stop)
         tiny.train(model, checkpoint=tmp_path, callbacks=[interrupt])
     # The same model goes on, as it does in a notebook.
     history = tiny.train(model, checkpoint=tmp_path)
-    expected_model, expected = uninterrupted
-    assert_same(model, expected_model)
+    expected_state, expected = uninterrupted
+    assert_state(model, expected_state)
     assert history.history == expected.history
 
 
 def test_seconds_are_the_sum_over_all_parts(tmp_path):
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     with pytest.raises(Stop):
         callbacks = [tiny.Interrupt(2, 0, stop)]
         tiny.train(model, checkpoint=tmp_path, callbacks=callbacks)
@@ -106,9 +113,9 @@ def read(folder):
 
 def test_a_finished_training_returns_at_once(finished):
     folder, expected, history = finished
-    model = tiny.make_model(seed=99)
+    model = tiny.fresh_model(seed=99)
     again = tiny.train(model, checkpoint=folder, callbacks=[tiny.Interrupt(0, 0, stop)])
-    assert_same(model, expected)
+    assert_state(model, expected)
     assert again.history == history.history and again.epoch == [0, 1, 2]
     assert again.seconds == history.seconds
     assert model.history is again
@@ -119,9 +126,9 @@ def test_a_training_stopped_by_a_callback_is_finished(tmp_path):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     tiny.train(model, checkpoint=tmp_path, callbacks=[OneEpoch()])
-    again = tiny.train(tiny.make_model(), checkpoint=tmp_path)
+    again = tiny.train(tiny.fresh_model(), checkpoint=tmp_path)
     assert again.epoch == [0]
 
 
@@ -133,12 +140,12 @@ def test_killed_between_the_last_epoch_and_the_end(
     def die_at_the_end(self, finished=False):
         return stop() if finished else save(self)
 
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     with monkeypatch.context() as patch:
         patch.setattr(ct.checkpoints.Checkpoint, "save", die_at_the_end)
         with pytest.raises(Stop):
             tiny.train(model, checkpoint=tmp_path)
-    history = tiny.train(tiny.make_model(seed=99), checkpoint=tmp_path)
+    history = tiny.train(tiny.fresh_model(seed=99), checkpoint=tmp_path)
     assert history.history == uninterrupted[1].history
     assert read(tmp_path)["progress"]["finished"]
 
@@ -201,13 +208,13 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, finished, damage):
     }
     (tmp_path / FILE).write_bytes(damaged[damage])
     with pytest.raises(ValueError, match="is damaged: delete it to begin anew"):
-        tiny.train(tiny.make_model(), checkpoint=tmp_path)
+        tiny.train(tiny.fresh_model(), checkpoint=tmp_path)
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, uninterrupted):
     if not Path("/dev/full").exists():
         pytest.skip("only Linux has a device that is always full")
-    model = tiny.make_model()
+    model = tiny.fresh_model()
     # The next file written there meets "no space left on device", a real one.
     fill = tiny.Interrupt(
         1, 3, lambda: (tmp_path / FILE).with_suffix(".partial").symlink_to("/dev/full")
@@ -219,9 +226,9 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, uninterrupted):
     assert "after epoch 2" in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
     assert read(tmp_path)["progress"]["epoch"] == 1
-    model = tiny.make_model(seed=99)
+    model = tiny.fresh_model(seed=99)
     tiny.train(model, checkpoint=tmp_path)
-    assert_same(model, uninterrupted[0])
+    assert_state(model, uninterrupted[0])
 
 
 def test_a_failing_rename_keeps_the_checkpoint_before(finished, monkeypatch, tmp_path):
@@ -231,7 +238,7 @@ def test_a_failing_rename_keeps_the_checkpoint_before(finished, monkeypatch, tmp
     def read_only(*args):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    keeper = ct.checkpoints.Checkpoint(tmp_path, finished[1], {})
+    keeper = ct.checkpoints.Checkpoint(tmp_path, tiny.fresh_model(), {})
     monkeypatch.setattr(os, "replace", read_only)
     with pytest.raises(OSError, match="Read-only file system") as error:
         keeper.save()
@@ -244,7 +251,9 @@ def test_a_folder_that_cannot_be_made_is_found_before_training(tmp_path):
     (tmp_path / "file").write_text("in the way")
     trained = tiny.Interrupt(0, 0, stop)
     with pytest.raises(OSError, match="choose a folder that can be written") as error:
-        tiny.train(tiny.make_model(), checkpoint=tmp_path / "file", callbacks=[trained])
+        tiny.train(
+            tiny.fresh_model(), checkpoint=tmp_path / "file", callbacks=[trained]
+        )
     assert "is kept" not in str(error.value)
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -252,7 +261,7 @@ def test_a_folder_that_cannot_be_made_is_found_before_training(tmp_path):
 def test_the_first_checkpoint_is_there_before_the_first_epoch(tmp_path):
     with pytest.raises(Stop):
         tiny.train(
-            tiny.make_model(),
+            tiny.fresh_model(),
             checkpoint=tmp_path,
             callbacks=[tiny.Interrupt(0, 0, stop)],
         )
@@ -264,6 +273,17 @@ def test_names_do_not_make_another_model():
     assert first.name != second.name
     assert describe_model(first) == describe_model(second)
     assert describe_model(ct.build_cnn_model((8, 8, 1), 4)) != describe_model(first)
+
+
+def test_the_optimiser_counts_but_not_where_its_learning_rate_stands():
+    adam = keras.optimizers.Adam
+    assert describe_optimizer(adam(0.1)) == describe_optimizer(adam(0.2))
+    wrapped = [keras.optimizers.LossScaleOptimizer(adam(rate)) for rate in (0.1, 0.2)]
+    assert describe_optimizer(wrapped[0]) == describe_optimizer(wrapped[1])
+    decay = keras.optimizers.schedules.ExponentialDecay
+    schedules = [adam(decay(0.1, steps, 0.5)) for steps in (10, 20)]
+    others = [adam(), adam(beta_1=0.5), *schedules, wrapped[0]]
+    assert len({describe_optimizer(optimizer) for optimizer in others}) == 5
 
 
 def test_a_fingerprint_tells_values_shapes_and_types_apart():

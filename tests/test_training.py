@@ -44,13 +44,13 @@ def test_a_seed_that_is_none_is_refused(seed):
     with pytest.raises(ValueError, match="whole number from 0 to"):
         ct.set_seed(seed)
     with pytest.raises(ValueError, match="whole number from 0 to"):
-        tiny.train(tiny.make_model(), seed=seed)
+        tiny.train(tiny.fresh_model(), seed=seed)
 
 
 def test_the_seed_decides_the_weights():
-    model, weights = tiny.make_model(), []
+    weights = []
     for seed in (1, 1, 2):
-        tiny.restart(model)
+        model = tiny.fresh_model()
         random.random()  # what others draw in between must not matter
         history = tiny.train(model, seed=seed, augment=None)
         weights.append(model.get_weights()[0])
@@ -60,7 +60,7 @@ def test_the_seed_decides_the_weights():
 
 def test_arguments_stand_in_the_articles_order():
     images, labels = tiny.make_data()
-    history = ct.train_crnn_model(tiny.make_model(), images, labels, 10, 2, verbose=0)
+    history = ct.train_crnn_model(tiny.fresh_model(), images, labels, 10, 2, verbose=0)
     assert history.params == {"verbose": 0, "epochs": 2, "steps": 2}
 
 
@@ -118,7 +118,7 @@ def test_the_learning_rate_climbs_then_falls_along_a_cosine():
 
 
 def test_each_step_has_its_learning_rate_and_the_optimiser_gets_its_own_back():
-    model, rates = tiny.make_model(), Rates()
+    model, rates = tiny.fresh_model(), Rates()
     model.optimizer.learning_rate = 0.125
     tiny.train(model, learning_rate=None, callbacks=[rates])
     expected = [scheduled_rate(step, 12, peak=0.125) for step in range(12)]
@@ -128,7 +128,7 @@ def test_each_step_has_its_learning_rate_and_the_optimiser_gets_its_own_back():
 
 
 def test_learning_rate_is_the_peak():
-    model, rates = tiny.make_model(), Rates()
+    model, rates = tiny.fresh_model(), Rates()
     tiny.train(model, learning_rate=0.5, callbacks=[rates])
     assert max(rates.seen) == 0.5
     assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
@@ -155,14 +155,14 @@ def test_the_optimiser_inside_a_loss_scale_is_found():
 @pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), float("inf"), "fast"])
 def test_a_learning_rate_that_is_none_is_refused(rate):
     with pytest.raises(ValueError, match="learning_rate is a number above 0"):
-        tiny.train(tiny.make_model(), learning_rate=rate)
+        tiny.train(tiny.fresh_model(), learning_rate=rate)
 
 
 @pytest.mark.parametrize("name", ["batch_size", "epochs"])
 @pytest.mark.parametrize("value", [0, -3, 2.0, "4", None, True])
 def test_counts_that_are_none_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} is a whole number of at least 1"):
-        tiny.train(tiny.make_model(), **{name: value})
+        tiny.train(tiny.fresh_model(), **{name: value})
 
 
 @pytest.mark.parametrize("slow_callbacks", [False, True])
@@ -171,7 +171,7 @@ def test_a_loss_that_is_no_number_stops_training(tmp_path, slow_callbacks):
     wait = [tiny.Interrupt(None, None, None)] if slow_callbacks else []
     ended = []
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: ended.append(e))
-    model = tiny.make_model()
+    model = tiny.fresh_model()
 
     def break_model(batch, logs):
         if ended and batch == 2:
@@ -202,9 +202,9 @@ def test_the_progress_bar_stays_out_of_stored_notebooks(
     capsys, monkeypatch, quiet, shown
 ):
     monkeypatch.setenv("CRNN_TUTORIAL_QUIET", quiet)
-    tiny.train(tiny.make_model(), epochs=1, verbose="auto")
+    tiny.train(tiny.fresh_model(), epochs=1, verbose="auto")
     assert ("accuracy" in capsys.readouterr().out) == shown
-    tiny.train(tiny.make_model(), epochs=1, verbose=2)
+    tiny.train(tiny.fresh_model(), epochs=1, verbose=2)
     assert "accuracy" in capsys.readouterr().out
 
 
@@ -220,11 +220,13 @@ def make_lines(texts, width=32):
 
 def make_reader():
     ct.set_seed(0)
-    return ct.build_text_recognizer((16, None, 1), "012", filters=(8, 8), units=8)
+    return ct.build_text_recognizer(
+        (16, None, 1), "012", filters=(8, 8), units=8, recurrence="order_blind"
+    )
 
 
 def test_a_reader_learns():
-    texts = ["0", "1", "2", "01", "12", "20", "102", "210"] * 4
+    texts = ["0", "1", "2", "01", "12", "20", "102", "210"] * 2
     history = ct.train_text_recognizer(
         make_reader(),
         make_lines(texts),
@@ -254,14 +256,12 @@ def test_a_text_that_is_too_long_for_its_image_is_refused(text, width, needed, s
     assert f"its image has {steps}." in str(error.value)
 
 
-def test_texts_that_just_fit_are_trained():
-    texts = ["012", "11", "0"]
+def test_texts_that_just_fit_have_a_finite_loss():
+    texts, model = ["012", "11", "0", ""], make_reader()
     images = make_lines(texts)
     images[1, :, :12] = 0.5  # "11" needs three steps
-    history = ct.train_text_recognizer(
-        make_reader(), images, texts, epochs=1, verbose=0
-    )
-    assert history.history["loss"][0] < 100
+    images, targets = prepare(model, heads.of(model), images, texts)
+    assert float(keras.losses.CTC()(targets, model(images))) < 100
 
 
 def test_readers_want_texts_and_classifiers_do_not():
@@ -271,7 +271,7 @@ def test_readers_want_texts_and_classifiers_do_not():
     with pytest.raises(ValueError, match="2 images and 1 targets"):
         ct.train_text_recognizer(make_reader(), images, ["0"])
     with pytest.raises(ValueError, match="classifies and does not read"):
-        ct.train_text_recognizer(tiny.make_model(), images, ["0", "1"])
+        ct.train_text_recognizer(tiny.fresh_model(), images, ["0", "1"])
 
 
 def test_a_fixed_length_reader_trains_too():

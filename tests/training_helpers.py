@@ -1,5 +1,6 @@
 """The tiny training that the tests interrupt, and a process that dies in it."""
 
+import functools
 import os
 import signal
 import sys
@@ -36,9 +37,19 @@ def make_model(seed=0, units=5, rate=0.5, optimizer="adam", loss="sparse_categor
     return model
 
 
-def restart(model):
-    """Put a model that was trained back to its beginning; quicker than a new one."""
-    new = make_model(optimizer=type(model.optimizer).__name__)
+@functools.cache
+def _shared():
+    return make_model()
+
+
+def fresh_model(seed=0):
+    """The same model for all tests, as new: Keras translates its step only once."""
+    return restart(_shared(), seed)
+
+
+def restart(model, seed=0):
+    """Put a model back to what `make_model(seed)` returns."""
+    new = make_model(seed)
     new.optimizer.build(new.trainable_variables)
     model.optimizer.build(model.trainable_variables)
     for old, fresh in (
@@ -47,6 +58,7 @@ def restart(model):
     ):
         for variable, value in zip(old, fresh, strict=True):
             variable.assign(value.numpy())
+    return model
 
 
 def add_noise(images, rng):
