@@ -10,6 +10,10 @@ from crnn_tutorial import backbones, heads
 from crnn_tutorial import layers as registered  # noqa: F401  (load_model needs them)
 from crnn_tutorial.heads import Alphabet
 
+# What an input_shape says, with an example for the messages.
+IMAGE = {"height": 28, "width": 28, "channels": 1}
+CLIP = {"frames": 8, "height": 16, "width": 32, "channels": 1}
+
 
 def build_crnn_model(
     input_shape,
@@ -72,7 +76,7 @@ def build_crnn_model(
     >>> model.output_shape
     (None, 10)
     """
-    shape = height, width, _ = _check_image_shape(input_shape)
+    shape = height, width, _ = _check_shape(input_shape, IMAGE)
     filters = _check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     if sequence == "columns":
@@ -128,7 +132,7 @@ def build_cnn_model(
     >>> ct.receptive_field(model)
     (46, 46)
     """
-    shape = height, width, _ = _check_image_shape(input_shape)
+    shape = height, width, _ = _check_shape(input_shape, IMAGE)
     filters = _check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     x = inputs
@@ -237,7 +241,7 @@ def build_lstm_model(
 def _build_scanner(
     cell, input_shape, num_classes, units, along, dropout, learning_rate
 ):
-    shape = _check_image_shape(input_shape)
+    shape = _check_shape(input_shape, IMAGE)
     inputs = keras.Input(shape, name="image")
     sequence = registered.MapToSequence(along, name="map_to_sequence")(inputs)
     states = backbones.connect_steps(sequence, cell, units)
@@ -260,8 +264,8 @@ def build_video_classifier(
 
     Parameters
     ----------
-    input_shape : tuple of int
-        ``(frames, height, width, channels)``.
+    input_shape : tuple of int or None
+        ``(frames, height, width, channels)``; None frames take clips of any length.
     num_classes : int
         At least 2.
     filters : sequence of int
@@ -294,13 +298,7 @@ def build_video_classifier(
     >>> ct.build_video_classifier((8, 16, 32, 1), num_classes=2).output_shape
     (None, 2)
     """
-    shape = _whole_numbers(input_shape)
-    if len(shape) != 4 or None in shape:
-        raise ValueError(
-            "A clip's input_shape is (frames, height, width, channels), four whole "
-            f"numbers such as (8, 16, 32, 1), but got {input_shape!r}. The number of "
-            "clips is no part of it."
-        )
+    shape = _check_shape(input_shape, CLIP, free="frames")
     filters = _check_filters(filters, *shape[1:3])
     inputs = keras.Input(shape, name="clip")
     features = backbones.frames(inputs, filters, units, recurrence)
@@ -355,7 +353,7 @@ def build_text_recognizer(
     >>> reader.output_shape
     (None, None, 11)
     """
-    shape = height, width, _ = _check_image_shape(input_shape, any_width=True)
+    shape = height, width, _ = _check_shape(input_shape, IMAGE, free="width")
     filters = _check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     mask = registered.ColumnMask(name="real_columns")(inputs)
@@ -412,7 +410,7 @@ def build_fixed_length_reader(
     >>> ct.build_fixed_length_reader((16, 128, 1), digits, positions=8).output_shape
     (None, 8, 11)
     """
-    shape = height, width, _ = _check_image_shape(input_shape)
+    shape = height, width, _ = _check_shape(input_shape, IMAGE)
     filters = _check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     mask = registered.ColumnMask(name="real_columns")(inputs)
@@ -488,16 +486,19 @@ def _jit_compile():
     return False if keras.backend.backend() == "tensorflow" and on_cpu else "auto"
 
 
-def _check_image_shape(input_shape, any_width=False):
+def _check_shape(input_shape, example, free=None):
+    """As whole numbers; the axis called ``free`` may be None, which is any size."""
     shape = _whole_numbers(input_shape)
-    free_width = any_width and len(shape) == 3 and input_shape[1] is None
-    known = (shape[0], shape[2]) if free_width else shape
-    if len(shape) != 3 or None in known:
-        width = "width or None" if any_width else "width"
+    right = len(shape) == len(example) and all(
+        n is not None or (name == free and given is None)
+        for n, name, given in zip(shape, example, input_shape, strict=True)
+    )
+    if not right:
+        names = [f"{name} or None" if name == free else name for name in example]
         raise ValueError(
-            f"input_shape is (height, {width}, channels), three whole numbers such as "
-            f"(28, 28, 1), but got {input_shape!r}. The number of images is no part of "
-            "it."
+            f"input_shape is ({', '.join(names)}), whole numbers such as "
+            f"{tuple(example.values())}, but got {input_shape!r}. The size of a batch "
+            "is no part of it."
         )
     return shape
 
