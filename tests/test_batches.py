@@ -97,6 +97,18 @@ def test_a_stream_that_knows_its_order_keeps_it():
     assert order(ShuffledStream(inner, seed=0), 2) == order(inner, 2)
 
 
+def test_training_sets_every_epoch():
+    class Announced(PlainStream):
+        epochs = []
+
+        def set_epoch(self, epoch):
+            self.epochs.append(epoch)
+
+    images, labels = tiny.make_data()
+    tiny.train(tiny.fresh_model(), (Announced(images, labels), None))
+    assert Announced.epochs[-3:] == [0, 1, 2]
+
+
 def test_the_stream_is_told_when_an_epoch_begins_and_ends():
     class Listener(PlainStream):
         heard = []
