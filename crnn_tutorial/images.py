@@ -291,9 +291,8 @@ def to_patches(images, patch_size):
     below, right = rows * patch_height - height, columns * patch_width - width
     images = np.pad(images, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
     grid = images.reshape(count, rows, patch_height, columns, patch_width, channels)
-    return grid.swapaxes(
-        2, 3
-    )  # (n, rows, columns, patch_height, patch_width, channels)
+    # -> (images, rows, columns, patch_height, patch_width, channels)
+    return grid.swapaxes(2, 3)
 
 
 def from_patches(patches, image_size):

@@ -273,6 +273,10 @@ def test_normalize_forgives_rounding_and_clips_it():
     assert ct.normalize(np.array([-1e-6, 1 + 1e-6])).tolist() == [0, 1]
 
 
+def test_normalize_takes_no_image_at_all():
+    assert ct.normalize(np.zeros((0, 8, 8, 3), "uint8")).shape == (0, 8, 8, 3)
+
+
 def test_normalize_twice_is_once():
     once = ct.normalize(random_image(3, 4))
     assert np.array_equal(ct.normalize(once), once)
