@@ -1,0 +1,263 @@
+"""What a chapter calls in its cells: the set-up, and the source of a function."""
+
+import ast
+import functools
+import importlib
+import inspect
+import json
+import os
+import platform
+import re
+import sys
+import textwrap
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    """The kind of run that a chapter was asked for; from ``ct.setup``.
+
+    Parameters
+    ----------
+    seed : int
+        Of every random number.
+    run : {"quick", "full"}
+        ``"quick"`` is two processor cores and a minute, ``"full"`` wants a GPU.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.notebook import Run
+    >>> run = Run(seed=0, run="quick")
+    >>> run.full, run.choose(quick=5, full=40)
+    (False, 5)
+    """
+
+    seed: int
+    run: str
+
+    @property
+    def full(self):
+        """Whether this is the full run."""
+        return self.run == "full"
+
+    def choose(self, *, quick, full):
+        """Return the first in the quick run, the second in the full one."""
+        return full if self.full else quick
+
+    def _ipython_display_(self):
+        """Show nothing below the cell: ``setup`` has printed all of it."""
+
+
+def setup(seed=0, run="quick"):
+    """Seed everything, take the book's style, and print what the chapter runs on.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 4,294,967,295.
+    run : {"quick", "full"}
+        ``"quick"`` is two processor cores and a minute, ``"full"`` wants a GPU.
+
+    Returns
+    -------
+    Run
+        With ``.seed``, ``.run``, ``.full`` and ``.choose(quick=..., full=...)``.
+
+    Raises
+    ------
+    ValueError
+        If ``run`` is another word or ``seed`` no such number.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> run = ct.setup(seed=0)
+    Python 3..., Keras 3..., NumPy ...
+    Backend: ...
+    Run: quick (two processor cores and a minute), seed 0
+    >>> run.choose(quick=5, full=40)
+    5
+    """
+    if run not in ("quick", "full"):
+        raise ValueError(f'run is "quick" or "full", but got {run!r}.')
+    # Read when TensorFlow is imported: no line of its log belongs in a chapter.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as in the stored outputs
+    import keras
+    import numpy
+
+    from crnn_tutorial.plots import use_style
+    from crnn_tutorial.training import set_seed
+
+    set_seed(seed)
+    use_style()
+    gpus = _count_gpus()
+    backend = keras.backend.backend()
+    version = importlib.import_module(backend).__version__
+    print(
+        f"Python {platform.python_version()}, Keras {keras.__version__}, "
+        f"NumPy {numpy.__version__}"
+    )
+    print(f"Backend: {backend} {version} on {_device(gpus)}")
+    kind = "a GPU" if run == "full" else "two processor cores and a minute"
+    print(f"Run: {run} ({kind}), seed {seed}")
+    advice = _advice(gpus, run)
+    if advice:
+        print(advice)
+    return Run(seed, run)
+
+
+def _count_gpus():
+    import keras
+
+    try:
+        return len(keras.distribution.list_devices("gpu"))
+    except (AttributeError, NotImplementedError, RuntimeError):  # not on each backend
+        return 0
+
+
+def _device(gpus):
+    if gpus:
+        return "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    cores = len(usable(0))
+    return "1 processor core" if cores == 1 else f"{cores} processor cores"
+
+
+def _advice(gpus, run):
+    """Say where the GPU is, if there is none and one could help."""
+    if gpus:
+        return ""
+    if "google.colab" in sys.modules:
+        return "No GPU yet: Runtime > Change runtime type > T4 GPU, then run all again."
+    if run == "full":
+        return 'The full run wants a GPU and finds none: it may take hours. Or "quick".'
+    return ""
+
+
+def show_error(function, *args, **kwargs):
+    """Call a function that should fail, and print its error as one plain message.
+
+    Parameters
+    ----------
+    function : callable
+        What to call.
+    *args, **kwargs
+        What to call it with.
+
+    Raises
+    ------
+    AssertionError
+        If nothing fails: then the chapter's text is wrong.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.show_error(int, "seven")
+    ValueError: invalid literal for int() with base 10: 'seven'
+    """
+    try:
+        function(*args, **kwargs)
+    except Exception as error:
+        message = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # no terminal colours
+        print(textwrap.fill(f"{type(error).__name__}: {message}", 76))
+        return
+    raise AssertionError(f"Expected {function} to fail, but it did not.")
+
+
+def record(**texts):
+    """Keep numbers under a name, so that the prose can quote what was measured.
+
+    The prose of a chapter holds ``<!--=name-->...<!--/-->``; the command that stores
+    the outputs puts the recorded text there.
+
+    Parameters
+    ----------
+    **texts : str
+        What to show, by name, such as ``accuracy="98.9 %"``.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.record(accuracy="98.9 %")
+    record: {"accuracy": "98.9 %"}
+    """
+    values = {name: str(text) for name, text in texts.items()}
+    print("record:", json.dumps(values, ensure_ascii=False))
+
+
+def show_source(thing, docstring=False):
+    """Show the source of a function or class, highlighted, below the cell.
+
+    Parameters
+    ----------
+    thing : function, method or class
+        Written in Python; wrapped functions are unwrapped.
+    docstring : bool
+        Whether to show the docstrings too.
+
+    Raises
+    ------
+    TypeError
+        If it has no source in Python: it is a value, or written in C.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.show_source(ct.notebook.Run.choose)
+    def choose(self, *, quick, full):
+        return full if self.full else quick
+    """
+    source = _source(thing)
+    if not docstring:
+        source = _without_docstrings(source)
+    source = source.rstrip()
+    if not _in_notebook():
+        print(source)
+        return
+    from IPython.display import display
+
+    # Markdown takes the colours of the page around it, in the dark too.
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", source)), default=0))
+    markdown = f"{fence}python\n{source}\n{fence}"
+    display({"text/markdown": markdown, "text/plain": source}, raw=True)
+
+
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython.get_ipython(), "kernel") if ipython else False
+
+
+def _source(thing):
+    while isinstance(thing, functools.partial | functools.partialmethod):
+        thing = thing.func
+    if isinstance(thing, property):
+        thing = thing.fget
+    try:
+        return textwrap.dedent(inspect.getsource(inspect.unwrap(thing)))
+    except (TypeError, OSError) as error:
+        name = getattr(thing, "__name__", repr(thing))
+        raise TypeError(
+            f"There is no Python source to show for {name}: pass a function, method or "
+            "class that is written in Python and stands in a file or a cell."
+        ) from error
+
+
+def _without_docstrings(source):
+    lines = source.splitlines()
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, kinds) or ast.get_docstring(node) is None:
+            continue
+        text = node.body[0]
+        last = text.end_lineno
+        if lines[text.lineno - 1][: text.col_offset].strip():
+            continue  # on the line of its def
+        # A body needs something, and a blank line after the docstring is its own.
+        alone = len(node.body) == 1
+        lines[text.lineno - 1] = " " * text.col_offset + "..." if alone else None
+        while last < len(lines) and not alone and not lines[last]:
+            last += 1
+        for number in range(text.lineno, last):
+            lines[number] = None
+    return "\n".join(line for line in lines if line is not None)

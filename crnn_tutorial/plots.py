@@ -1,0 +1,373 @@
+"""The figures that more than one page uses, in one style.
+
+All are 5 inches wide and stay readable at the 360 pixels of a phone. Nothing is told
+by colour alone. Each function returns a Matplotlib figure; none calls ``plt.show()``.
+"""
+
+import sys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib.ticker import MaxNLocator
+
+WIDTH = 5.0  # inches: 480 pixels in a notebook
+# Okabe and Ito, 2008, "Color Universal Design", without yellow (too light on white).
+COLORS = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+}
+LINES = ["-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 1)), (0, (8, 3))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+PADDING = 0.6  # the grey in which padded columns (-1) are shown
+
+STYLE = {
+    "figure.figsize": (WIDTH, 3.2),
+    "figure.dpi": 96,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 192,
+    "savefig.facecolor": "white",
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.labelsize": 12,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "legend.fontsize": 12,
+    "figure.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=list(COLORS.values())) + cycler(linestyle=LINES),
+    "grid.color": "0.88",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "image.cmap": "viridis",
+}
+
+
+def use_style():
+    """Draw all figures from now on in the book's style.
+
+    In notebooks they are stored with twice the pixels, for sharp screens.
+    12 points at 5 inches are 9 points on a phone of 360 pixels. ``ct.setup`` calls it.
+
+    References
+    ----------
+    Okabe and Ito, 2008, "Color Universal Design": the colours.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import crnn_tutorial as ct
+    >>> ct.use_style()
+    >>> plt.rcParams["figure.figsize"]
+    [5.0, 3.2]
+    """
+    mpl.rcParams.update(STYLE)
+    if "IPython" in sys.modules:
+        _sharpen(sys.modules["IPython"].get_ipython())
+
+
+def _sharpen(shell):
+    """Store PNGs at twice the pixels, exactly 5 inches wide."""
+    if not hasattr(shell, "kernel"):  # no shell, or one in a terminal
+        return
+    try:
+        from matplotlib_inline.backend_inline import (
+            InlineBackend,
+            set_matplotlib_formats,
+        )
+    except ImportError:
+        return
+    # Pyplot loads its backend late, and that would set everything back.
+    plt.close(plt.figure())
+    InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
+    set_matplotlib_formats("retina")
+
+
+def new_figure(height, by_hand=False):
+    """Make a figure that Pyplot does not keep: notebooks would show it twice."""
+    height = round(height * 96) / 96  # whole pixels
+    figure = plt.figure(figsize=(WIDTH, height), dpi=96, layout="constrained")
+    if by_hand:
+        # Matplotlib would put "constrained" back after saving, had it never been there.
+        figure.set_layout_engine("none")
+    plt.close(figure)
+    return figure
+
+
+def show_image(axes, image):
+    """Show one image ``(height, width, channels)``, its padded columns in grey."""
+    image = np.where(image < 0, PADDING, image)
+    if image.shape[-1] == 1:
+        return show_map(axes, image[..., 0], cmap="gray", vmin=0, vmax=1)
+    return show_map(axes, image)
+
+
+def show_map(axes, values, **options):
+    """Show an array as a picture without axes."""
+    shown = axes.imshow(values, interpolation="nearest", **options)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    return shown
+
+
+def plot_curves(
+    x,
+    curves,
+    *,
+    xlabel,
+    ylabel,
+    intervals=None,
+    xscale="linear",
+    yscale="linear",
+    ylim=None,
+    axes=None,
+):
+    """Draw lines that share an x axis, each with its name at its end.
+
+    Parameters
+    ----------
+    x : sequence of float
+        ``(points,)``.
+    curves : dict
+        Name -> ``(points,)``; NaN leaves a gap.
+    xlabel, ylabel : str
+        With the unit, such as "distance (px)".
+    intervals : dict, optional
+        Name -> (low, high), each ``(points,)``: drawn as a band.
+    xscale, yscale : {"linear", "log"}
+        Of the axes.
+    ylim : tuple of float, optional
+        Limits of the y axis.
+    axes : matplotlib.axes.Axes, optional
+        Draw here instead of in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If a curve has not one value for each x, or is nowhere a number.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_curves(
+    ...     [1, 2, 3],
+    ...     {"CNN": [0.9, 0.7, 0.5], "CRNN": [0.9, 0.9, 0.8]},
+    ...     xlabel="distance (px)",
+    ...     ylabel="accuracy",
+    ... )
+    <Figure size 480x307 with 1 Axes>
+    """
+    x = np.asarray(x, dtype=float)
+    if axes is None:
+        axes = new_figure(3.2).subplots()
+    ends = []
+    for k, (name, values) in enumerate(curves.items()):
+        y = _curve(name, values, x)
+        color = list(COLORS.values())[k % len(COLORS)]
+        marker, line = MARKERS[k % len(MARKERS)], LINES[k % len(LINES)]
+        every = max(1, len(x) // 8)
+        axes.plot(x, y, line, color=color, marker=marker, markevery=every, label=name)
+        if intervals and name in intervals:
+            low, high = (_curve(name, bound, x) for bound in intervals[name])
+            axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+        last = np.flatnonzero(np.isfinite(y))[-1]
+        ends.append((x[last], y[last], name, color, marker))
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    if ylim is not None:
+        axes.set_ylim(ylim)
+    if len(curves) > 1:
+        _label_ends(axes, ends)
+    return axes.figure
+
+
+def _curve(name, values, x):
+    y = np.asarray(values, dtype=float)
+    if y.shape != x.shape or not np.isfinite(y).any():
+        raise ValueError(
+            f"The curve {name!r} needs one number for each of the {len(x)} x values, "
+            f"but got shape {y.shape} with {np.isfinite(y).sum()} finite numbers."
+        )
+    return y
+
+
+def _label_ends(axes, ends):
+    """Write each name to the right of its line's end, so that no two overlap."""
+    axes.autoscale_view()
+    to_axes = axes.transData + axes.transAxes.inverted()
+    points = [to_axes.transform((x, y)) for x, y, *_ in ends]
+    height = axes.figure.get_figheight() / len(axes.figure.axes)
+    gap = 1.2 * mpl.rcParams["font.size"] / 72 / (0.75 * height)
+    order = np.argsort([y for _, y in points])
+    heights = np.array([points[i][1] for i in order])
+    for k in range(1, len(heights)):  # push up, then shift back to the middle
+        heights[k] = max(heights[k], heights[k - 1] + gap)
+    heights -= max(0.0, heights[-1] - 1.0)
+    for k in range(len(heights) - 2, -1, -1):
+        heights[k] = min(heights[k], heights[k + 1] - gap)
+    for i, label_y in zip(order, heights, strict=True):
+        *_, name, color, marker = ends[i]
+        x, y = points[i]
+        along = {"transform": axes.transAxes, "color": color, "clip_on": False}
+        axes.plot([x, 1.05], [y, label_y], "-", lw=0.8, alpha=0.7, **along)
+        axes.plot([1.05], [label_y], marker, **along)
+        axes.text(1.08, label_y, name, transform=axes.transAxes, va="center")
+
+
+def plot_history(history):
+    """Draw training curves: the loss and, below it, the accuracy if there is one.
+
+    Parameters
+    ----------
+    history : keras.callbacks.History or dict
+        What ``fit`` or ``ct.train_crnn_model`` returns, or its ``history``; or
+        name -> history to lay several over each other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each quantity, over the epochs.
+
+    Raises
+    ------
+    ValueError
+        If there is no epoch in it.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_history({"loss": [2.3, 1.1, 0.6], "val_loss": [2.2, 1.3, 0.9]})
+    <Figure size 480x259 with 1 Axes>
+    """
+    record = _record(history)
+    if record and all(
+        isinstance(values, list | tuple | np.ndarray) for values in record.values()
+    ):
+        runs = {"": record}
+    else:
+        runs = {name: _record(run) for name, run in record.items()}
+    quantities = [
+        name
+        for name in next(iter(runs.values()), {})
+        if not name.startswith("val_") and name != "learning_rate"
+    ]
+    if not quantities or not all(run.get(quantities[0]) for run in runs.values()):
+        raise ValueError(
+            "There is no epoch in the history: expected what fit returns, or a dict "
+            f"such as {{'loss': [2.3, 1.1]}}, but got {history!r}."
+        )
+    figure = new_figure(2.7 * len(quantities))
+    panels = figure.subplots(len(quantities), sharex=True, squeeze=False)[:, 0]
+    for axes, quantity in zip(panels, quantities, strict=True):
+        curves = _history_curves(runs, quantity)
+        epochs = np.arange(1, 1 + max(map(len, curves.values())))
+        padded = {
+            name: [*values, *[np.nan] * (len(epochs) - len(values))]
+            for name, values in curves.items()
+        }
+        label = quantity.replace("_", " ")
+        if "" not in runs and all(f"val_{quantity}" in run for run in runs.values()):
+            label = f"validation {label}"
+        if "accuracy" in quantity:
+            label += " (%)"
+            padded = {name: 100 * np.array(v) for name, v in padded.items()}
+        xlabel = "epoch" if axes is panels[-1] else ""
+        plot_curves(epochs, padded, xlabel=xlabel, ylabel=label, axes=axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def _record(history):
+    return dict(getattr(history, "history", history))
+
+
+def _history_curves(runs, quantity):
+    """Name the curves of one panel: with several runs, one for each run."""
+    if "" not in runs:
+        on = f"val_{quantity}"
+        return {name: run.get(on, run[quantity]) for name, run in runs.items()}
+    both = {"training": quantity, "validation": f"val_{quantity}"}
+    return {name: runs[""][key] for name, key in both.items() if key in runs[""]}
+
+
+def plot_seeds(results, evaluations=None):
+    """Draw the score of each seed as a dot, and this page's own run among them.
+
+    Parameters
+    ----------
+    results : dict
+        From ``ct.load_results``, or name -> scores of the seeds.
+    evaluations : dict, optional
+        Name -> ``Evaluation`` (or score) of the page's own run: open diamonds.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row for each rival; a vertical stroke marks the mean, written on the right.
+
+    Raises
+    ------
+    ValueError
+        If a rival has no score, or the page's own run no such rival.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_seeds({"CRNN": [0.981, 0.986], "CNN": [0.978, 0.983]}, {"CNN": 0.98})
+    <Figure size 480x221 with 1 Axes>
+    """
+    metric = results.get("metric", "score")
+    rivals = results.get("rivals", results)
+    scores = {
+        name: np.asarray(found["scores"] if isinstance(found, dict) else found, float)
+        for name, found in rivals.items()
+    }
+    own = {name: getattr(e, "score", e) for name, e in (evaluations or {}).items()}
+    empty = [name for name in scores if scores[name].size == 0]
+    strangers = [name for name in own if name not in scores]
+    if not scores or empty or strangers:
+        raise ValueError(
+            "Each rival needs at least one score, and each own run a rival of the same "
+            f"name. Rivals: {list(scores)}; without scores: {empty}; "
+            f"unknown: {strangers}."
+        )
+    everything = np.concatenate([*scores.values(), [*own.values()]])
+    percent = everything.min() >= 0 and everything.max() <= 1
+    factor, unit = (100, " (%)") if percent else (1, "")
+    figure = new_figure(0.9 + 0.6 * len(scores) + 0.2 * bool(own))
+    axes = figure.subplots()
+    for row, name in enumerate(scores):
+        seeds = factor * scores[name]
+        color = list(COLORS.values())[row % len(COLORS)]
+        marker = MARKERS[row % len(MARKERS)]
+        axes.plot(seeds, np.full(len(seeds), row), marker, color=color, alpha=0.6)
+        axes.plot([seeds.mean()] * 2, [row - 0.25, row + 0.25], "-", color="black")
+        if name in own:
+            style = {"markersize": 11, "markerfacecolor": "none", "color": "black"}
+            axes.plot([factor * own[name]], [row], "D", markeredgewidth=1.5, **style)
+        place = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(1.02, row, f"{seeds.mean():.{1 if percent else 2}f}", **place)
+    axes.set_yticks(range(len(scores)), list(scores))
+    key = "\n◇ this page's own run" if own else ""
+    axes.set(ylim=(len(scores) - 0.5, -0.5), xlabel=metric + unit + key)
+    axes.grid(axis="y", visible=False)
+    axes.text(1.02, -0.55, "mean", transform=axes.get_yaxis_transform(), va="bottom")
+    return figure
