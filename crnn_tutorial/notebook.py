@@ -234,13 +234,16 @@ def _source(thing):
     if isinstance(thing, property):
         thing = thing.fget
     try:
-        return textwrap.dedent(inspect.getsource(inspect.unwrap(thing)))
+        source = inspect.getsource(inspect.unwrap(thing))
     except (TypeError, OSError) as error:
         name = getattr(thing, "__name__", repr(thing))
         raise TypeError(
             f"There is no Python source to show for {name}: pass a function, method or "
             "class that is written in Python and stands in a file or a cell."
         ) from error
+    # Not textwrap.dedent: a string of several lines may begin at the margin.
+    margin = " " * (len(source) - len(source.lstrip(" ")))
+    return "\n".join(line.removeprefix(margin) for line in source.splitlines())
 
 
 def _without_docstrings(source):

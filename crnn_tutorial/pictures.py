@@ -245,14 +245,14 @@ def _classes(targets, answers, num_classes):
     return targets, answers
 
 
-def _find_layer(model, layer, wanted, fits):
-    """Find a layer by name, index or itself; by default the last that fits."""
+def _find_layer(model, layer, wanted, fits, default=-1):
+    """Find a layer by name, index or itself, among those that fit."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model, but got a {type(model).__name__}.")
     suitable = [candidate for candidate in model.layers if fits(candidate)]
     names = [candidate.name for candidate in suitable]
     if layer is None and suitable:
-        return suitable[-1]
+        return suitable[default]
     if isinstance(layer, int) and -len(model.layers) <= layer < len(model.layers):
         layer = model.layers[layer]
     name = getattr(layer, "name", layer)
@@ -375,10 +375,13 @@ def plot_kernels(model, layer=None, *, count=16, channel=0):
     >>> len(ct.plot_kernels(model, count=8).axes)  # and the scale
     9
     """
-    layers = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
-    if layer is None and layers:
-        layer = layers[0]
-    found = _find_layer(model, layer, "with 2-D kernels", lambda x: x in layers)
+    found = _find_layer(
+        model,
+        layer,
+        "with 2-D kernels",
+        lambda x: isinstance(x, keras.layers.Conv2D),
+        default=0,
+    )
     kernels = found.get_weights()[0]  # (height, width, in, out)
     if not 0 <= channel < kernels.shape[2]:
         raise ValueError(

@@ -269,6 +269,7 @@ def plot_history(history):
         for name in next(iter(runs.values()), {})
         if not name.startswith("val_") and name != "learning_rate"
     ]
+    quantities.sort(key=lambda name: name != "loss")  # the loss on top
     if not quantities or not all(run.get(quantities[0]) for run in runs.values()):
         raise ValueError(
             "There is no epoch in the history: expected what fit returns, or a dict "

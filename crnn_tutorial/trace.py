@@ -104,8 +104,8 @@ def trace_shapes(model, image, *, channels=3, highlight=None, class_names=None):
     Raises
     ------
     ValueError
-        If the model's layers cannot be followed, the image does not fit, or there is
-        no such step.
+        If the model's layers cannot be followed, the image does not fit, there is no
+        such step, or the number of names is not that of the classes.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def _panels(values, channels, class_names):
     width = panel_width(picture)
     height = min(3.2, width * picture.shape[0] / picture.shape[1])
     size = " × ".join(map(str, values.image.shape))
-    title = f"{values.inputs[0].name}: {size}"
+    title = f"{values.name}: {size}"
     panels = [Panel(title, [picture], across, height)]
     panels[0].arrow = values.time == "height"
     last = len(values.layers) - 1
@@ -182,8 +182,8 @@ def _panels(values, channels, class_names):
             "height": ("row of the image (px)", len(values.image)),
         }.get(values.time, ("step", values.steps))
         panels += _sequence_panels(values, axis, last)
-        return [*panels, _answer_panel(values, axis, class_names)]
-    return [*panels, _answer_panel(values, across, class_names)]
+        return [*panels, _answer_panel(values, axis, channels, class_names)]
+    return [*panels, _answer_panel(values, across, channels, class_names)]
 
 
 def _side_by_side(picture):
@@ -256,27 +256,35 @@ def _heat_map(values, k, what, axis, style):
     )
 
 
-def _answer_panel(values, axis, class_names):
-    layer = values.layers[-1]
-    answer, _ = answer_of(values.arrays[-1], values.aligned)
+def _answer_panel(values, axis, channels, class_names):
+    last = len(values.layers) - 1
+    answer, kind, _ = answer_of(values.arrays[last], values.aligned)
     if answer.ndim > 2:
-        return _map_panel(values, len(values.layers) - 1, 3, axis, FULL)
+        return _map_panel(values, last, channels, axis, FULL)
     classes = answer.shape[-1]
+    if class_names is not None and len(class_names) != classes:
+        raise ValueError(
+            f"The model answers with {classes} classes, but got {len(class_names)} "
+            "class_names."
+        )
     names = [str(name) for name in class_names or range(classes)]
-    probable = answer.min() >= 0 and answer.max() <= 1.001
-    title = layer.name + (": probability" if probable else ": score")
-    if answer is not values.arrays[-1]:
-        title += " (softmax)"
+    title = f"{values.layers[last].name}: {kind}"
     if answer.ndim == 1:
-        return Panel(f"{title} of each class", [answer], None, 1.3, names=names)
-    if getattr(layer, "characters", None):
-        names = ["blank" if values.aligned else "none", *layer.characters]
+        title += " of each class"
+        limits = (0, 1) if kind == "probability" else None
+        return Panel(title, [answer], None, 1.3, names=names, limits=limits)
+    if characters := getattr(values.layers[last], "characters", None):
+        names = ["blank" if values.aligned else "none", *characters]
     if not values.aligned:
         axis = ("position", len(answer))
     places = [((k + 0.5) / classes, name) for k, name in enumerate(names)]
-    every = 1 + classes // 16
-    style = {"cmap": "Greys", "vmin": 0, "vmax": 1}
-    height = 0.2 * min(classes, 16)
-    labels = [places[::every]]
-    way = "across" if values.aligned else ""
-    return Panel(title, [answer.T], axis, height, labels, style, "probability", way)
+    return Panel(
+        title,
+        [answer.T],
+        axis,
+        0.2 * min(classes, 16),
+        [places[:: 1 + classes // 16]],
+        {"cmap": "Greys", "vmin": 0, "vmax": 1},
+        "probability",
+        "across" if values.aligned else "",
+    )

@@ -29,6 +29,7 @@ class Panel:
     steps: str = ""  # which way they run: "across", "down", or no steps here
     arrow: bool = False  # of time, above (across) or at the right (down)
     names: list = field(default_factory=list)  # of the bars
+    limits: tuple | None = None  # of their heights
 
     @property
     def stack(self):
@@ -128,8 +129,8 @@ def _draw_bars(axes, panel):
     axes.set_xticks(range(len(chosen)), names, rotation=90 if crowded else 0)
     axes.set_xlabel("class")
     axes.grid(axis="x", visible=False)
-    if heights.min() >= 0 and heights.max() <= 1.001:
-        axes.set_ylim(0, 1)
+    if panel.limits:
+        axes.set_ylim(panel.limits)
 
 
 def _draw_time(figure, panel, top, width):

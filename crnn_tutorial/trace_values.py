@@ -38,6 +38,11 @@ class Values:
         self.time = None if self.joint is None else self._find_time()
 
     @property
+    def name(self):
+        """What the input is called; Keras' own names count on and on."""
+        return "clip" if self.image.ndim == 4 else "image"
+
+    @property
     def steps(self):
         """Number of steps of the sequence, 0 if there is none."""
         return 0 if self.joint is None else len(self.arrays[self.joint])
@@ -90,7 +95,7 @@ class Values:
         first = "rows x columns x channels, pixels in [0, 1]"
         if self.image.ndim == 4:
             first = "frames x " + first
-        rows = [Station(self.inputs[0].name, self.image.shape, first)]
+        rows = [Station(self.name, self.image.shape, first)]
         for k, (layer, array) in enumerate(zip(self.layers, self.arrays, strict=True)):
             small = is_small(layer)
             last = k == len(self.layers) - 1
@@ -98,7 +103,7 @@ class Values:
                 names = f"{rows[-1].layer}, {layer.name}"
                 rows[-1] = rows[-1]._replace(layer=names)
             else:
-                meaning = answer_of(array, self.aligned)[1] if last else self.meaning(k)
+                meaning = answer_of(array, self.aligned)[2] if last else self.meaning(k)
                 rows.append(Station(layer.name, array.shape, meaning))
         return rows
 
@@ -185,18 +190,17 @@ def _states(layer, shape):
 
 
 def answer_of(array, aligned):
-    """Turn the last output into probabilities, if it is that; say what it is."""
+    """Return the last output (softmax of logits), what its numbers are, in words."""
     if array.ndim > 2:
-        return array, "a map: rows x columns x channels"
-    if array.ndim == 1:
-        what = "class"
-    else:
+        return array, "activation", "a map: rows x columns x channels"
+    what = "class"
+    if array.ndim == 2:
         what = f"character at each {'step' if aligned else 'position'}"
-    sums = array.sum(axis=-1)
-    if array.min() >= 0 and (np.allclose(sums, 1, atol=1e-3) or array.shape[-1] == 1):
-        return array, f"one probability for each {what}"
+    ones = np.allclose(array.sum(axis=-1), 1, atol=1e-3)
+    if array.min() >= 0 and (ones or (array.shape[-1] == 1 and array.max() <= 1)):
+        return array, "probability", f"one probability for each {what}"
     if array.ndim == 1:
-        return array, "one score for each class"
+        return array, "score", "one score for each class"
     odds = np.exp(array - array.max(axis=-1, keepdims=True))
     softmax = odds / odds.sum(axis=-1, keepdims=True)
-    return softmax, f"one score (logit) for each {what}"
+    return softmax, "probability (softmax)", f"one score (logit) for each {what}"
