@@ -106,6 +106,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_predictions",
         ],
         "trace": ["trace_shapes"],
-        "notebook": ["setup", "show_source"],
+        "notebook": ["record", "setup", "show_error", "show_source"],
     },
 )
