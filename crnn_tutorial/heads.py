@@ -357,8 +357,10 @@ def of(model):
         return ReadText(Alphabet(last.characters))
     if isinstance(last, PositionProbabilities):
         return ReadPositions(Alphabet(last.characters), last.positions)
-    softmax = getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
-    if (isinstance(last, layers.Dense) and softmax) or isinstance(last, layers.Softmax):
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    softmax = isinstance(last, layers.Dense) and activation == "softmax"
+    softmax = softmax or isinstance(last, layers.Softmax)
+    if softmax and len(model.output_shape) == 2:  # with more axes: at each place
         return Classify(model.output_shape[-1])
     raise ValueError(
         f"The model {model.name!r} ends in a {type(last).__name__} layer, but expected "
