@@ -60,6 +60,13 @@ def test_affine_shift_between_pixels_is_their_mean():
     np.testing.assert_allclose(moved[0, 4:6, 5:7, 0], 0.25, atol=1e-6)
 
 
+def test_affine_lets_zero_move_in():
+    white = np.ones((20, 6, 6, 1), dtype="float32")
+    moved = ct.augment_affine(white, rng(), degrees=0, scale=0, pixels=3)
+    edges = moved[:, [0, -1, 2, 2], [2, 2, 0, -1]].min(axis=(1, 2))
+    assert np.median(edges) == 0 and moved.max() == 1
+
+
 def test_affine_scale_enlarges_and_shrinks():
     disc = np.zeros((200, 21, 21, 1), dtype="float32")
     disc[:, 6:15, 6:15] = 1
