@@ -188,7 +188,7 @@ class Classify:
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
         return layers.Dense(
-            self.num_classes, activation="softmax", name="probabilities"
+            int(self.num_classes), activation="softmax", name="probabilities"
         )(x)
 
     def encode(self, labels):
@@ -312,7 +312,7 @@ class ReadPositions:
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
         return PositionProbabilities(
-            self.alphabet.characters, self.positions, name="probabilities"
+            self.alphabet.characters, int(self.positions), name="probabilities"
         )(x)
 
     def encode(self, texts):

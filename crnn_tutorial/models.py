@@ -504,8 +504,8 @@ def _check_shape(input_shape, example, free=None):
 
 
 def _whole_numbers(values):
-    """As a tuple, with None for whatever is no whole number above 0."""
-    values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    """As a tuple, empty if it is none, with None for what is no number above 0."""
+    values = values if isinstance(values, (tuple, list)) else ()
     return tuple(int(n) if _is_count(n) else None for n in values)
 
 

@@ -160,6 +160,7 @@ def show_error(function, *args, **kwargs):
         function(*args, **kwargs)
     except Exception as error:
         message = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # no terminal colours
+        message = message.partition("Arguments received by")[0].strip()
         print(textwrap.fill(f"{type(error).__name__}: {message}", 76))
         return
     raise AssertionError(f"Expected {function} to fail, but it did not.")

@@ -12,7 +12,7 @@ import sklearn.datasets
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial import datasets
+from crnn_tutorial import image_folders, photographs
 
 DATA = Path(
     os.environ.get(
@@ -224,7 +224,7 @@ def test_photographs_are_split_by_photograph_and_colour():
     parts = [set(split.targets.tolist()) for split in splits_of(photos)]
     assert [len(part) for part in parts] == [10, 2, 5]
     assert set.union(*parts) == set(range(17)) and photos.num_classes == 17
-    colour = {i for i, p in enumerate(datasets._PHOTOGRAPHS) if p.colour}
+    colour = {i for i, p in enumerate(photographs._PHOTOGRAPHS) if p.colour}
     assert [len(part & colour) for part in parts] == [6, 1, 3]
     assert all(
         (split.targets == i).sum() in (0, 2)
@@ -238,7 +238,7 @@ def test_crops_are_parts_of_their_photographs_at_several_places():
     places = []
     for split in splits_of(photos):
         for crop, target in zip(split.images, split.targets, strict=True):
-            path = datasets._photograph_path(datasets._PHOTOGRAPHS[target])
+            path = photographs._photograph_path(photographs._PHOTOGRAPHS[target])
             whole = ct.load_image(path)
             windows = np.lib.stride_tricks.sliding_window_view(
                 whole[:, :, 1], crop.shape[:2]
@@ -265,7 +265,7 @@ def test_channels_of_photographs():
         for split in splits_of(colour)
         for image, target in zip(split.images, split.targets, strict=True)
     }
-    assert is_grey == {p.name: not p.colour for p in datasets._PHOTOGRAPHS}
+    assert is_grey == {p.name: not p.colour for p in photographs._PHOTOGRAPHS}
 
 
 def test_no_crop_is_flat():
@@ -276,7 +276,7 @@ def test_no_crop_is_flat():
 
 def test_a_flat_photograph_does_not_hang():
     flat = np.full((40, 40, 1), 0.5, "float32")
-    crops = datasets._random_crops(flat, (8, 8), 2, np.random.default_rng(0), "sky")
+    crops = photographs._random_crops(flat, (8, 8), 2, np.random.default_rng(0), "sky")
     assert (crops == 0.5).all()
 
 
@@ -363,7 +363,7 @@ def test_the_folder_split_is_stratified(tmp_path, load):
     ],
 )
 def test_shares(count, shares, expected):
-    assert datasets._shares(count, *shares) == expected
+    assert image_folders._shares(count, *shares) == expected
 
 
 @pytest.mark.parametrize("load", FOLDER_LOADERS)
@@ -406,9 +406,9 @@ def test_lazy_images_load_only_what_is_asked_for(tmp_path, monkeypatch):
     folder = build_folder(tmp_path, {"a": 10, "b": 10})
     images = ct.stream_image_folder(folder, (6, 4), channels=1).train.images
     opened = []
-    load_image = datasets.load_image
+    load_image = image_folders.load_image
     monkeypatch.setattr(
-        datasets,
+        image_folders,
         "load_image",
         lambda file, *rest: opened.append(file) or load_image(file, *rest),
     )

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from crnn_tutorial import evaluation
+from crnn_tutorial import benchmarking, evaluation
 from crnn_tutorial.datasets import Dataset, Split
 from crnn_tutorial.evaluation import Evaluation, ResultTable, compare, evaluate
 
@@ -383,7 +383,7 @@ class TestRunSeeds:
                 "guess": DummyClassifier(strategy="constant", constant=0),
             }
 
-        return evaluation.run_seeds(
+        return benchmarking.run_seeds(
             make_builders, make_dataset, [3, 4, 5], "right", batch_size=2, epochs=1
         )
 
@@ -418,8 +418,8 @@ class TestRunSeeds:
         assert "per_image" not in text
 
     def test_it_saves_what_it_returns(self, results, calls, monkeypatch, tmp_path):
-        monkeypatch.setattr(evaluation, "_results_folders", lambda: [tmp_path])
-        again = evaluation.run_seeds(
+        monkeypatch.setattr(benchmarking, "_results_folders", lambda: [tmp_path])
+        again = benchmarking.run_seeds(
             lambda _: {"a": show_answer, "b": show_answer},
             lambda: DATASET,
             range(2),
@@ -428,56 +428,58 @@ class TestRunSeeds:
             1,
             name="two_equals",
         )
-        assert evaluation.load_results("two_equals") == again
+        assert benchmarking.load_results("two_equals") == again
         assert again["judgements"]["b"]["verdict"] == "not supported"
 
     def test_bad_input(self, calls):
         for seeds in ([], [0], [1, 1]):
             with pytest.raises(ValueError, match="two different seeds"):
-                evaluation.run_seeds(dict, lambda: DATASET, seeds, "a", 2, 1)
+                benchmarking.run_seeds(dict, lambda: DATASET, seeds, "a", 2, 1)
         with pytest.raises(ValueError, match=r"one of \['a'\], but got 'b'"):
-            evaluation.run_seeds(lambda _: {"a": 1}, lambda: DATASET, [0, 1], "b", 2, 1)
+            benchmarking.run_seeds(
+                lambda _: {"a": 1}, lambda: DATASET, [0, 1], "b", 2, 1
+            )
 
 
 class TestResults:
     def make(self, folder, name="digits"):
-        return evaluation.save_results(name, {"seeds": [0]}, folder)
+        return benchmarking.save_results(name, {"seeds": [0]}, folder)
 
     def test_found_beside_the_package_in_a_checkout(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(evaluation, "_PACKAGE", tmp_path / "crnn_tutorial")
+        monkeypatch.setattr(benchmarking, "_PACKAGE", tmp_path / "crnn_tutorial")
         (tmp_path / "pyproject.toml").touch()
-        path = evaluation.save_results("digits", {"seeds": [0]})
+        path = benchmarking.save_results("digits", {"seeds": [0]})
         assert path == tmp_path / "results" / "digits.json"
-        assert evaluation.load_results("digits") == {"seeds": [0]}
+        assert benchmarking.load_results("digits") == {"seeds": [0]}
 
     def test_found_inside_the_package_in_a_wheel(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(evaluation, "_PACKAGE", tmp_path / "crnn_tutorial")
+        monkeypatch.setattr(benchmarking, "_PACKAGE", tmp_path / "crnn_tutorial")
         self.make(tmp_path / "crnn_tutorial" / "results")
         self.make(tmp_path / "results", "of_somebody_else")  # site-packages/results
-        assert evaluation.load_results("digits") == {"seeds": [0]}
+        assert benchmarking.load_results("digits") == {"seeds": [0]}
         with pytest.raises(FileNotFoundError, match="There are: digits."):
-            evaluation.load_results("of_somebody_else")
+            benchmarking.load_results("of_somebody_else")
         with pytest.raises(ValueError, match="pass folder="):
-            evaluation.save_results("digits", {})
+            benchmarking.save_results("digits", {})
 
     def test_the_error_lists_what_there_is(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(evaluation, "_results_folders", lambda: [tmp_path])
+        monkeypatch.setattr(benchmarking, "_results_folders", lambda: [tmp_path])
         with pytest.raises(FileNotFoundError, match="none yet"):
-            evaluation.load_results("digits")
+            benchmarking.load_results("digits")
         self.make(tmp_path, "mnist")
         self.make(tmp_path, "digits")
         with pytest.raises(FileNotFoundError, match="There are: digits, mnist."):
-            evaluation.load_results("digit")
+            benchmarking.load_results("digit")
 
     @pytest.mark.parametrize("name", ["", "../secret", "a/b", "Digits", "a.json"])
     def test_names_are_plain(self, name, tmp_path):
         with pytest.raises(ValueError, match="small letters"):
-            evaluation.save_results(name, {}, tmp_path)
+            benchmarking.save_results(name, {}, tmp_path)
 
     def test_a_failed_save_leaves_the_older_file(self, tmp_path):
         path = self.make(tmp_path)
         with pytest.raises(ValueError, match="not JSON compliant"):
-            evaluation.save_results("digits", {"score": float("nan")}, tmp_path)
+            benchmarking.save_results("digits", {"score": float("nan")}, tmp_path)
         assert json.loads(path.read_text()) == {"seeds": [0]}
 
     def test_a_full_disk_leaves_the_older_file(self, tmp_path, monkeypatch):
@@ -490,6 +492,6 @@ class TestResults:
 
         monkeypatch.setattr(Path, "write_text", write_half)
         with pytest.raises(OSError, match="No space left"):
-            evaluation.save_results("digits", {"seeds": [0, 1, 2]}, tmp_path)
+            benchmarking.save_results("digits", {"seeds": [0, 1, 2]}, tmp_path)
         monkeypatch.undo()
         assert json.loads(path.read_text()) == {"seeds": [0]}

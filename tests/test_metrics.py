@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from crnn_tutorial import metrics
-from crnn_tutorial.metrics import bootstrap, judge
+from crnn_tutorial import judging, metrics
+from crnn_tutorial.judging import judge
+from crnn_tutorial.metrics import bootstrap
 
 SEEDS, IMAGES = 5, 300
 
@@ -372,14 +373,14 @@ class TestJudge:
 
 class TestSentence:
     def test_supported(self):
-        judgement = metrics.Judgement(0.031, 0.012, 0.05, 0.02, "supported", 5, 500)
+        judgement = judging.Judgement(0.031, 0.012, 0.05, 0.02, "supported", 5, 500)
         assert str(judgement) == (
             "supported: +3.1 points [1.2, 5.0] over 5 seeds and 500 images"
         )
 
     def test_not_supported_names_the_detectable_difference(self):
         numbers = (0.002, -0.009, 0.013, 0.016)
-        judgement = metrics.Judgement(*numbers, "not supported", 5, 10_000)
+        judgement = judging.Judgement(*numbers, "not supported", 5, 10_000)
         assert judgement.sentence == (
             "not supported: +0.2 points [-0.9, 1.3] over 5 seeds and 10,000 images; "
             "a difference of 1.6 points or more would have been seen 4 times in 5"
@@ -400,7 +401,7 @@ class TestSentence:
 
     def test_no_bound_is_rounded_to_zero(self):
         """[0.0, 5.0] would look like no support where there is."""
-        judgement = metrics.Judgement(0.02, 0.0002, 0.05, 0.02, "supported", 5, 500)
+        judgement = judging.Judgement(0.02, 0.0002, 0.05, 0.02, "supported", 5, 500)
         assert "+2.00 points [0.02, 5.00]" in str(judgement)
 
     def test_scores_that_are_no_fractions_keep_their_unit(self):
@@ -411,5 +412,5 @@ class TestSentence:
 
     def test_zero_has_no_minus(self):
         numbers = (-0.00001, -0.01, 0.01, 0.01)
-        judgement = metrics.Judgement(*numbers, "not supported", 5, 500)
+        judgement = judging.Judgement(*numbers, "not supported", 5, 500)
         assert "+0.0 points [-1.0, 1.0]" in str(judgement)
