@@ -96,6 +96,7 @@ test-oldest: venv  ## Run the unit tests with the oldest versions we claim to su
 .PHONY: notebooks
 notebooks: venv  ## Re-execute all chapters (or NB=path) and store their outputs
 	@$(BIN)/python scripts/execute_notebooks.py $(or $(NB),$$($(NOTEBOOKS)))
+	@$(BIN)/python scripts/fill_numbers.py
 
 .PHONY: lab
 lab: venv  ## Open the chapters in JupyterLab

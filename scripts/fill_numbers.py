@@ -1,9 +1,9 @@
-"""Put the numbers that the chapters measured into their prose, and check that they agree.
+"""Put the numbers that the chapters measured into their prose; check that they agree.
 
-A chapter calls `ct.record(name="98.9 %")`; its prose holds `<!--=name-->...<!--/-->`, which
-shows the number on the site, on Colab and on GitHub alike. Elsewhere (README.md, another
-chapter) the mark names the page too: `<!--=code/model:name-->`. So no number in the book is
-typed by hand.
+A chapter calls `ct.record(name="98.9 %")`; its prose holds `<!--=name-->...<!--/-->`,
+which shows the number on the site, on Colab and on GitHub alike. Elsewhere (README.md,
+another chapter) the mark names the page too: `<!--=code/model:name-->`. So no number in
+the book is typed by hand.
 
     python scripts/fill_numbers.py          # fill in
     python scripts/fill_numbers.py --check  # only tell what disagrees

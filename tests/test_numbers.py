@@ -1,0 +1,54 @@
+"""No number in the prose is typed by hand: each is the one that a chapter recorded."""
+
+import fill_numbers
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """A book of one chapter that recorded 98.9 %, and whose prose says 12 %."""
+    output = new_output("stream", name="stdout", text='record: {"score": "98.9 %"}\n')
+    cells = [
+        new_markdown_cell("It reads <!--=score-->12 %<!--/--> of all words."),
+        new_code_cell("ct.record(score='98.9 %')", outputs=[output]),
+    ]
+    (tmp_path / "book").mkdir()
+    path = tmp_path / "book" / "page.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    (tmp_path / "README.md").write_text("Reads <!--=page:score-->?<!--/-->.")
+    monkeypatch.setattr(fill_numbers, "ROOT", tmp_path)
+    fill_numbers.records.cache_clear()
+    yield path
+    fill_numbers.records.cache_clear()
+
+
+def test_every_number_in_the_prose_is_the_recorded_one():
+    assert fill_numbers.faults(check=True) == []
+
+
+def test_a_number_typed_by_hand_is_found(chapter):
+    faults = fill_numbers.faults(check=True)
+    assert faults == [
+        "README.md: page:score is '98.9 %', not '?'",
+        "book/page.ipynb: score is '98.9 %', not '12 %'",
+    ]
+    assert "12 %" in chapter.read_text()  # checking changes nothing
+
+
+def test_numbers_are_filled_in_here_and_elsewhere(chapter):
+    fill_numbers.faults(check=False)
+    prose = nbformat.read(chapter, as_version=4).cells[0].source
+    assert prose == "It reads <!--=score-->98.9 %<!--/--> of all words."
+    readme = chapter.parents[1] / "README.md"
+    assert readme.read_text() == "Reads <!--=page:score-->98.9 %<!--/-->."
+    assert fill_numbers.faults(check=True) == []
+
+
+def test_a_name_that_nothing_records_is_told(chapter):
+    readme = chapter.parents[1] / "README.md"
+    readme.write_text("<!--=page:speed-->9<!--/--> <!--=none:score-->9<!--/-->")
+    faults = fill_numbers.faults(check=False)
+    assert "README.md: nothing records page:speed" in faults
+    assert "README.md: nothing records none:score" in faults
