@@ -164,7 +164,7 @@ class TestPadding:
         image = rng.uniform(size=(2, 8, width, 1)).astype("float32")
         model = reader(recurrence)
         bare = np.asarray(model(image))
-        for more in (width + 1, width + 2, 24):
+        for more in (width + 1, 24):
             steps = np.asarray(model(padded(image, more)))[:, : width // 4]
             np.testing.assert_allclose(steps, bare, atol=1e-5)
 
