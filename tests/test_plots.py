@@ -92,6 +92,15 @@ def test_curves_carry_their_names_and_labels():
     assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
 
 
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_names_of_lines_that_end_together_stay_beside_the_axes(end):
+    curves = {name: [0.5, end] for name in ("CNN", "RNN", "LSTM", "CRNN")}
+    figure = ct.plot_curves([1, 2], curves, xlabel="", ylabel="", ylim=(0, 1))
+    heights = sorted(text.get_position()[1] for text in figure.axes[0].texts)
+    assert -0.01 <= heights[0] and heights[-1] <= 1.01
+    assert min(np.diff(heights)) > 0.05
+
+
 def test_one_curve_needs_no_name_and_fits_into_given_axes():
     figure, axes = plt.subplots()
     plt.close(figure)
