@@ -49,7 +49,8 @@ def run_seeds(
     name : str, optional
         Saves the results as ``results/<name>.json``.
     **options
-        For ``train_and_evaluate`` and ``train_crnn_model``.
+        For ``train_and_evaluate`` and ``train_crnn_model``. With several tests, the
+        first is the main one.
 
     Returns
     -------
@@ -57,7 +58,9 @@ def run_seeds(
         As ``load_results`` gives it: "date", "machine", "versions", "settings",
         "metric", "images", "seeds", "ours"; "rivals": name -> "scores" (one for each
         seed), "mean", "parameters", "multiplications", "seconds" (mean); "judgements":
-        name -> the fields of ``Judgement`` and its "sentence".
+        name -> the fields of ``Judgement`` and its "sentence". With several tests,
+        ``evaluate_on={name: split}``, also "tests": name -> the same four of each,
+        "metric", "images", "rivals" and "judgements".
 
     Raises
     ------
@@ -87,22 +90,37 @@ def run_seeds(
         runs.append(
             evaluation.train_and_evaluate(builders, dataset, **schedule, **options)
         )
-    first = runs[0][ours]
+    several = isinstance(options.get("evaluate_on"), dict)
+    tests = list(options["evaluate_on"]) if several else [None]
+    found = {
+        test: _judge_runs([run[test] if several else run for run in runs], ours)
+        for test in tests
+    }
     results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": _machine(),
         "versions": _versions(),
         "settings": {"batch_size": batch_size, "epochs": epochs},
-        "metric": first.metric,
-        "images": first.images,
         "seeds": seeds,
         "ours": ours,
-        "rivals": {rival: _summary([run[rival] for run in runs]) for rival in builders},
-        "judgements": _judgements(runs, ours),
+        **found[tests[0]],
     }
+    if several:
+        results["tests"] = found
     if name is not None:
         save_results(name, results)
     return results
+
+
+def _judge_runs(runs, ours):
+    """Sum up one test: the scores of each rival over the seeds, and who is better."""
+    first = runs[0][ours]
+    return {
+        "metric": first.metric,
+        "images": first.images,
+        "rivals": {rival: _summary([run[rival] for run in runs]) for rival in runs[0]},
+        "judgements": _judgements(runs, ours),
+    }
 
 
 def _summary(evaluations):

@@ -387,20 +387,22 @@ def train_and_evaluate(
         For the Keras models.
     seed : int
         Set before each rival is built, so that their order does not matter.
-    evaluate_on : str
-        "test", or "validation" while you still choose.
+    evaluate_on : str or dict
+        "test", or "validation" while you still choose. Or name -> ``Split``: several
+        tests of the same trained rivals, such as the same images, shifted.
     **options
         For ``ct.train_crnn_model``, such as ``augment``.
 
     Returns
     -------
     dict
-        Name -> ``Evaluation``, with the seconds of training.
+        Name -> ``Evaluation``, with the seconds of training. With several tests: name
+        of the test -> such a dict.
 
     Raises
     ------
     ValueError
-        If ``evaluate_on`` is another word, or there are no builders.
+        If ``evaluate_on`` is another word or empty, or there are no builders.
 
     Examples
     --------
@@ -410,14 +412,20 @@ def train_and_evaluate(
     >>> ct.train_and_evaluate(rivals, ct.load_digits(), batch_size=32, epochs=1)
     {'most frequent': Evaluation(accuracy ... %..., 360 images, – parameters)}
     """
-    if evaluate_on not in ("test", "validation"):
+    tests = evaluate_on
+    if not isinstance(tests, dict):
+        if evaluate_on not in ("test", "validation"):
+            raise ValueError(
+                'evaluate_on is "test" or "validation" or {name: split}, but got '
+                f"{evaluate_on!r}."
+            )
+        tests = {evaluate_on: getattr(dataset, evaluate_on)}
+    if not builders or not tests:
         raise ValueError(
-            f'evaluate_on is "test" or "validation", but got {evaluate_on!r}.'
+            "There is nobody to train or to test: expected {name: builder}, and for "
+            "several tests {name: split}."
         )
-    if not builders:
-        raise ValueError("There is nobody to train: expected {name: builder}.")
-    split = getattr(dataset, evaluate_on)
-    evaluations = {}
+    evaluations = {test: {} for test in tests}
     for name, builder in builders.items():
         training.set_seed(seed)
         if hasattr(builder, "fit"):
@@ -425,8 +433,9 @@ def train_and_evaluate(
         else:
             model = builder()
             seconds = _fit_model(model, dataset, batch_size, epochs, seed, options)
-        evaluations[name] = evaluate(model, split, seconds=seconds)
-    return evaluations
+        for test, split in tests.items():
+            evaluations[test][name] = evaluate(model, split, seconds=seconds)
+    return evaluations if tests is evaluate_on else evaluations[evaluate_on]
 
 
 def _fit_classifier(classifier, train, seed):

@@ -310,6 +310,19 @@ class TestTrainAndEvaluate:
         found = evaluation.train_and_evaluate(rivals, DATASET, **options)
         assert found["right"].images == 6
 
+    def test_several_tests_of_the_same_trained_rivals(self, calls):
+        found = evaluation.train_and_evaluate(
+            {"right": show_answer, "turned": lambda: show_answer(reverse=True)},
+            DATASET,
+            batch_size=2,
+            epochs=1,
+            evaluate_on={"all": SPLIT, "easy": SPLIT[:6]},
+        )
+        assert [len(calls), list(found)] == [4, ["all", "easy"]]  # trained once each
+        scores = {name: [e.score for e in test.values()] for name, test in found.items()}
+        assert scores == {"all": [6 / 8, 2 / 8], "easy": [1.0, 1 / 3]}
+        assert found["easy"]["right"].images == 6
+
     def test_a_stream_is_trained_on_as_a_stream(self, calls):
         dataset = Dataset(Stream(), SPLIT, Stream(), ("a", "b", "c"), "here", "none")
         found = evaluation.train_and_evaluate(
@@ -338,12 +351,16 @@ class TestTrainAndEvaluate:
 
     def test_bad_input(self, calls):
         options = {"batch_size": 2, "epochs": 1}
-        with pytest.raises(ValueError, match='"test" or "validation", but got'):
+        with pytest.raises(ValueError, match='"test" or "validation" or {name: split}'):
             evaluation.train_and_evaluate(
                 {"right": show_answer}, DATASET, evaluate_on="train", **options
             )
         with pytest.raises(ValueError, match="nobody to train"):
             evaluation.train_and_evaluate({}, DATASET, **options)
+        with pytest.raises(ValueError, match="or to test"):
+            evaluation.train_and_evaluate(
+                {"right": show_answer}, DATASET, evaluate_on={}, **options
+            )
 
     def test_with_the_real_training(self):
         """Twenty small epochs suffice to learn which pixel is white."""
@@ -416,6 +433,28 @@ class TestRunSeeds:
         assert socket.gethostname() not in text
         assert str(Path.home()) not in text and str(Path.cwd()) not in text
         assert "per_image" not in text
+
+    def test_several_tests_are_judged_each_on_its_own(self, results, calls):
+        several = benchmarking.run_seeds(
+            lambda _: {
+                "right": show_answer,
+                "wrong": lambda: show_answer(reverse=True),
+            },
+            lambda: DATASET,
+            [3, 4, 5],
+            "right",
+            2,
+            1,
+            evaluate_on={"all": SPLIT, "easy": SPLIT[:6]},
+        )
+        assert list(several["tests"]) == ["all", "easy"]  # the first is the main one
+        for key in ("metric", "images", "rivals", "judgements"):
+            assert several[key] == several["tests"]["all"][key]
+        assert several["judgements"]["wrong"] == results["judgements"]["wrong"]
+        easy = several["tests"]["easy"]
+        assert easy["images"] == easy["judgements"]["wrong"]["images"] == 6
+        assert easy["rivals"]["right"]["scores"] == [1.0] * 3
+        assert easy["judgements"]["wrong"]["difference"] == pytest.approx(4 / 6)
 
     def test_it_saves_what_it_returns(self, results, calls, monkeypatch, tmp_path):
         monkeypatch.setattr(benchmarking, "_results_folders", lambda: [tmp_path])
