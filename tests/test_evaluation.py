@@ -319,7 +319,9 @@ class TestTrainAndEvaluate:
             evaluate_on={"all": SPLIT, "easy": SPLIT[:6]},
         )
         assert [len(calls), list(found)] == [4, ["all", "easy"]]  # trained once each
-        scores = {name: [e.score for e in test.values()] for name, test in found.items()}
+        scores = {
+            name: [e.score for e in test.values()] for name, test in found.items()
+        }
         assert scores == {"all": [6 / 8, 2 / 8], "easy": [1.0, 1 / 3]}
         assert found["easy"]["right"].images == 6
 
