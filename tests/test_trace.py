@@ -80,6 +80,17 @@ def test_table_lists_every_layer_with_its_shape(crnn):
     assert meanings["probabilities"] == "one probability for each class"
 
 
+def test_layers_of_two_branches_do_not_share_a_row():
+    image = keras.Input((8, 8, 1))
+    wide, narrow = layers.Conv2D(3, 1, name="wide"), layers.Conv2D(3, 8, name="narrow")
+    branches = [layers.ReLU()(layer(image)) for layer in (wide, narrow)]
+    pooled = [layers.GlobalMaxPooling2D()(branch) for branch in branches]
+    model = keras.Model(image, layers.Dense(2)(layers.Add()(pooled)))
+    for layer, shape, _ in ct.trace_shapes(model, np.zeros((8, 8, 1))).table:
+        if layer.startswith("narrow"):
+            assert (layer, shape) == ("narrow", (1, 1, 3))
+
+
 def test_table_has_a_text_and_an_html_form(crnn):
     trace = ct.trace_shapes(crnn, STRING)
     assert "map_to_sequence         16 x 24      each column" in repr(trace)
@@ -248,6 +259,7 @@ def test_positions_are_no_columns():
     digits = ct.Alphabet("0123456789")
     model = ct.build_fixed_length_reader((16, 64, 1), digits, 4, filters=(4, 6))
     trace = ct.trace_shapes(model, STRING)
+    assert "probabilities: probability" in draw(trace)  # no softmax of a softmax
     assert xlabels(trace) == [COLUMNS, "position"]
     assert trace.table[-1].meaning.endswith("character at each position")
 
