@@ -161,7 +161,7 @@ def show_error(function, *args, **kwargs):
     except Exception as error:
         message = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # no terminal colours
         message = message.partition("Arguments received by")[0].strip()
-        print(textwrap.fill(f"{type(error).__name__}: {message}", 76))
+        print(textwrap.fill(f"{type(error).__name__}: {message}", 66))
         return
     raise AssertionError(f"Expected {function} to fail, but it did not.")
 
@@ -183,7 +183,8 @@ def record(**texts):
     >>> ct.record(accuracy="98.9 %")
     record: {"accuracy": "98.9 %"}
     """
-    values = {name: str(text) for name, text in texts.items()}
+    # One way of writing a percentage in the whole book: "98.9 %".
+    values = {k: re.sub(r"(\d)%", r"\1 %", str(text)) for k, text in texts.items()}
     print("record:", json.dumps(values, ensure_ascii=False))
 
 

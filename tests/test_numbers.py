@@ -1,9 +1,15 @@
 """No number in the prose is typed by hand: each is the one that a chapter recorded."""
 
+import base64
+import io
+
+import execute_notebooks
 import fill_numbers
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 
 @pytest.fixture
@@ -52,3 +58,16 @@ def test_a_name_that_nothing_records_is_told(chapter):
     faults = fill_numbers.faults(check=False)
     assert "README.md: nothing records page:speed" in faults
     assert "README.md: nothing records none:score" in faults
+
+
+def test_figures_are_stored_smaller_and_look_the_same():
+    rng = np.random.default_rng(0)
+    smooth = np.cumsum(rng.normal(size=(90, 120)), axis=0)
+    grey = np.uint8(255 * (smooth - smooth.min()) / np.ptp(smooth))
+    stored = io.BytesIO()
+    Image.fromarray(np.dstack([grey, grey, grey, 255 + 0 * grey])).save(stored, "PNG")
+    before = base64.b64encode(stored.getvalue()).decode()
+    after = execute_notebooks.fewer_colours(before)
+    assert len(after) < len(before)
+    shown = np.array(Image.open(io.BytesIO(base64.b64decode(after))).convert("L"))
+    assert np.abs(shown.astype(int) - grey).max() <= 3
