@@ -54,7 +54,7 @@ def draw_panels(panels, width, step=None):
         tops.append(bottom + TITLE + _room(panel))
         bottom = tops[-1] + panel.stack + (TICKS if last else GAP)
     figure = new_figure(bottom, by_hand=True)
-    shared: dict = {}
+    shared = {}
     for panel, top, last in zip(panels, tops, lowest, strict=True):
         title_at = 1 - (top - 0.08 - _room(panel)) / bottom
         figure.text(0.02, title_at, panel.title, va="bottom")

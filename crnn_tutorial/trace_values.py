@@ -67,7 +67,7 @@ class Values:
         source = before[-1] if before else self.inputs[0]
         steps = self.steps
         shape = self._shape_of(source)
-        axes: dict[str, int] = (
+        axes = (
             {"frames": 0} if len(shape) == 4 else {"width": 1, "height": 0}
         )
         for name, axis in axes.items():
