@@ -131,7 +131,7 @@ def _choices(builder, args, kwargs, count, wanted):
             units = _bisect(lambda n, f=filters: count(n, f), wanted)
             yield [(units, filters), (units + 1, filters)]
     elif "filters" in takes:
-        percent = _bisect(lambda n: count(None, scaled(n)), wanted)
+        percent = _bisect(lambda n: count(None, scaled(n)), wanted, unit=100)
         yield [(None, scaled(percent)), (None, scaled(percent + 1))]
 
 
@@ -144,31 +144,33 @@ def _name(builder):
     return getattr(builder, "__name__", "the builder")
 
 
-def _bisect(count, wanted):
+def _bisect(count, wanted, unit=1):
     """Largest whole number whose count is at most ``wanted`` (at least 1)."""
     # Weights grow as a quadratic: solving it saves building a dozen models.
-    low = _solve_quadratic(count, wanted)
+    low, step = _solve_quadratic(count, wanted, unit), 1
     high = low + 1
     while low > 1 and count(low) > wanted:
-        low, high = low // 2, low
+        low, high, step = max(1, low - step), low, 2 * step
     while count(high) <= wanted:
-        low, high = high, 2 * high
+        low, high, step = high, high + step, 2 * step
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) <= wanted else (low, middle)
     return low
 
 
-def _solve_quadratic(count, wanted):
+def _solve_quadratic(count, wanted, unit):
     """Whole number where the parabola through three counts is ``wanted``, or 1."""
-    first, second, third = count(1), count(2), count(3)
+    first, second, third = (count(n * unit) for n in (1, 2, 3))
     square = (third - 2 * second + first) / 2
     line = second - first - 3 * square
     rest = first - square - line - wanted
+    inside = line**2 - 4 * square * rest
     if square <= 0:
-        return max(1, int(-rest / line)) if line > 0 else 1
-    root = line**2 - 4 * square * rest
-    return max(1, int((math.sqrt(root) - line) / (2 * square))) if root > 0 else 1
+        root = -rest / line
+    else:
+        root = (math.sqrt(max(0, inside)) - line) / (2 * square)
+    return max(1, int(root * unit))
 
 
 def _scaled_filters(builder, args, kwargs, percent):

@@ -128,7 +128,7 @@ class TestCompiled:
         model = ct.build_crnn_model(
             (8, 8, 1), 2, filters=(8,), units=8, learning_rate=0.02
         )
-        history = model.fit(images, labels, epochs=20, batch_size=16, verbose=0)
+        history = model.fit(images, labels, epochs=12, batch_size=16, verbose=0)
         assert history.history["accuracy"][-1] == 1
         assert history.history["loss"][-1] < 0.1
 
@@ -214,8 +214,15 @@ IMAGE_BUILDERS = {
 
 
 class TestSizes:
-    @pytest.mark.parametrize("name", IMAGE_BUILDERS)
-    @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 2), (512, 512, 3)])
+    @pytest.mark.parametrize(
+        ("name", "shape"),
+        [
+            *itertools.product(IMAGE_BUILDERS, [(8, 8, 1), (512, 512, 3)]),
+            ("crnn", (5, 9, 2)),
+            ("cnn", (2, 3, 1)),
+            ("rnn", (1, 1, 1)),
+        ],
+    )
     def test_from_the_smallest_to_the_largest(self, name, shape):
         model = IMAGE_BUILDERS[name](shape, 3)
         model.run_eagerly = shape[0] < 512  # one small step is not worth compiling
