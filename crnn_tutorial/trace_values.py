@@ -67,9 +67,7 @@ class Values:
         source = before[-1] if before else self.inputs[0]
         steps = self.steps
         shape = self._shape_of(source)
-        axes = (
-            {"frames": 0} if len(shape) == 4 else {"width": 1, "height": 0}
-        )
+        axes = {"frames": 0} if len(shape) == 4 else {"width": 1, "height": 0}
         for name, axis in axes.items():
             if steps == shape[axis] > 1:
                 counted = np.expand_dims(
