@@ -236,7 +236,7 @@ def _source(thing):
     if isinstance(thing, property):
         thing = thing.fget
     try:
-        source = inspect.getsource(inspect.unwrap(thing))
+        source = inspect.getsource(thing)  # unwraps it, too
     except (TypeError, OSError) as error:
         name = getattr(thing, "__name__", repr(thing))
         raise TypeError(
