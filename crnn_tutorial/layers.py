@@ -198,8 +198,7 @@ class PerFrame(layers.Wrapper):
     def call(self, clip, training=None):
         batch, frames = ops.shape(clip)[:2]
         pictures = ops.reshape(clip, (batch * frames, *ops.shape(clip)[2:]))
-        kwargs = {"training": training} if self.layer._call_has_training_arg else {}
-        features = self.layer(pictures, **kwargs)
+        features = self.layer(pictures)  # Keras hands on whether this is training
         return ops.reshape(features, (batch, frames, *ops.shape(features)[1:]))
 
     def compute_output_shape(self, input_shape):
