@@ -183,9 +183,10 @@ def plot_curves(
     for k, (name, values) in enumerate(curves.items()):
         y = _curve(name, values, x)
         color = list(COLORS.values())[k % len(COLORS)]
-        marker, line = MARKERS[k % len(MARKERS)], LINES[k % len(LINES)]
-        every = max(1, len(x) // 8)
-        axes.plot(x, y, line, color=color, marker=marker, markevery=every, label=name)
+        marker = MARKERS[k % len(MARKERS)]
+        # by name: a pattern of dashes is no format string
+        look = {"color": color, "marker": marker, "linestyle": LINES[k % len(LINES)]}
+        axes.plot(x, y, **look, markevery=max(1, len(x) // 8), label=name)
         if intervals and name in intervals:
             low, high = (_curve(name, bound, x) for bound in intervals[name])
             axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)

@@ -290,7 +290,6 @@ class TestCountMultiplications:
             ),
             ((6, 8, 3), lambda: layers.BatchNormalization(), 0),
         ],
-        ids=str,
     )
     def test_by_hand(self, shape, layer, by_hand):
         assert count(shape, layer()) == by_hand

@@ -369,3 +369,13 @@ def test_layers_that_do_not_fit_are_refused(crnn):
         ct.plot_feature_maps("model", STRING)
     with pytest.raises(ValueError, match="Expected a Keras model, but got a str"):
         ct.plot_kernels("model")
+
+
+def test_as_many_curves_as_there_are_looks():
+    curves = {f"rival {k}": [k, k + 1] for k in range(len(LINES))}
+    figure = ct.plot_curves([0, 1], curves, xlabel="epoch", ylabel="loss")
+    looks = {
+        (line.get_color(), line.get_marker(), str(line.get_linestyle()))
+        for line in figure.axes[0].get_lines()
+    }
+    assert len(looks) >= len(curves)
