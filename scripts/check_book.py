@@ -133,6 +133,7 @@ def check_bones(notebook) -> Iterator[str]:
         yield f"metadata crnn_tutorial.page is {kind!r}; expected one of {PAGE_TYPES}"
         return
     yield from check_headings(notebook)
+    yield from check_fences(notebook)
     if kind == "reference":
         return
     yield from check_opening(notebook, kind)
@@ -147,6 +148,12 @@ def check_bones(notebook) -> Iterator[str]:
         if not re.search(r"in words", text, re.IGNORECASE):
             yield 'no part "in words"'
         yield from check_verdict(text)
+
+
+def check_fences(notebook) -> Iterator[str]:
+    """A backtick in the title of a ``` block undoes the block, and silently."""
+    for title in re.findall(r"^`{3,}(\{[\w-]+\}.*`.*)$", prose(notebook.cells), re.M):
+        yield f"a title with a backtick opens no block: {title}"
 
 
 def check_headings(notebook) -> Iterator[str]:
