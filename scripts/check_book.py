@@ -134,6 +134,7 @@ def check_bones(notebook) -> Iterator[str]:
         return
     yield from check_headings(notebook)
     yield from check_fences(notebook)
+    yield from check_marks(notebook)
     if kind == "reference":
         return
     yield from check_opening(notebook, kind)
@@ -154,6 +155,12 @@ def check_fences(notebook) -> Iterator[str]:
     """A backtick in the title of a ``` block undoes the block, and silently."""
     for title in re.findall(r"^`{3,}(\{[\w-]+\}.*`.*)$", prose(notebook.cells), re.M):
         yield f"a title with a backtick opens no block: {title}"
+
+
+def check_marks(notebook) -> Iterator[str]:
+    """A line that begins with a comment is HTML: its links and stars stay as typed."""
+    for line in re.findall(r"^[ >]*(<!--=.*)$", prose(notebook.cells), re.M):
+        yield f"a line begins with a mark, put a word before it: {line[:50]}"
 
 
 def check_headings(notebook) -> Iterator[str]:

@@ -226,6 +226,7 @@ DAMAGES = [
     (swap(6, "## Verdict", "## End"), "no verdict"),
     (swap(6, "change our mind", "help"), "change our mind"),
     (swap(6, "## Verdict", "```{note} A `tick`\nx\n```\n## Verdict"), "opens no block"),
+    (swap(6, "## Verdict", "<!--=a-->1<!--/--> *b*\n## Verdict"), "begins with a mark"),
     (swap(6, "{exercise}", "{note}"), "0 exercises"),
     (swap(6, "} Hint", "} Tip"), "0 hints"),
     (swap(6, "{solution} ex-2", "{solution} ex-9"), "'ex-2' has no solution"),
