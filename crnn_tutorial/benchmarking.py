@@ -39,7 +39,8 @@ def run_seeds(
     make_builders : callable
         ``make_builders(dataset)`` -> builders as for ``train_and_evaluate``.
     make_dataset : callable
-        Without arguments, with a seed of its own -> ``Dataset``.
+        Without arguments, with a seed of its own -> ``Dataset``, or one for each rival
+        as for ``train_and_evaluate``.
     seeds : sequence of int
         At least two; a verdict of the book has five.
     ours : str

@@ -381,8 +381,10 @@ def train_and_evaluate(
     builders : dict
         Name -> function without arguments that returns a compiled model, or name -> a
         scikit-learn classifier, which is copied and fitted on flattened images.
-    dataset : Dataset
-        With the splits ``train``, ``validation`` and ``test``.
+    dataset : Dataset or dict
+        With the splits ``train``, ``validation`` and ``test``. Or name -> ``Dataset``,
+        one for each rival: the same images in another form, such as one frame of each
+        clip.
     batch_size, epochs : int
         For the Keras models.
     seed : int
@@ -402,7 +404,8 @@ def train_and_evaluate(
     Raises
     ------
     ValueError
-        If ``evaluate_on`` is another word or empty, or there are no builders.
+        If ``evaluate_on`` is another word or empty, there are no builders, or rivals
+        with data of their own are not scored on the same targets.
 
     Examples
     --------
@@ -412,30 +415,45 @@ def train_and_evaluate(
     >>> ct.train_and_evaluate(rivals, ct.load_digits(), batch_size=32, epochs=1)
     {'most frequent': Evaluation(accuracy ... %..., 360 images, – parameters)}
     """
-    tests = evaluate_on
-    if not isinstance(tests, dict):
-        if evaluate_on not in ("test", "validation"):
-            raise ValueError(
-                'evaluate_on is "test" or "validation" or {name: split}, but got '
-                f"{evaluate_on!r}."
-            )
-        tests = {evaluate_on: getattr(dataset, evaluate_on)}
-    if not builders or not tests:
+    several = isinstance(evaluate_on, dict)
+    if not several and evaluate_on not in ("test", "validation"):
+        raise ValueError(
+            'evaluate_on is "test" or "validation" or {name: split}, but got '
+            f"{evaluate_on!r}."
+        )
+    if not builders or not evaluate_on:
         raise ValueError(
             "There is nobody to train or to test: expected {name: builder}, and for "
             "several tests {name: split}."
         )
-    evaluations = {test: {} for test in tests}
+    data = dataset if isinstance(dataset, dict) else dict.fromkeys(builders, dataset)
+    _check_views(builders, data)
+    evaluations = {}
     for name, builder in builders.items():
         training.set_seed(seed)
         if hasattr(builder, "fit"):
-            model, seconds = _fit_classifier(builder, dataset.train, seed)
+            model, seconds = _fit_classifier(builder, data[name].train, seed)
         else:
             model = builder()
-            seconds = _fit_model(model, dataset, batch_size, epochs, seed, options)
+            seconds = _fit_model(model, data[name], batch_size, epochs, seed, options)
+        tests = evaluate_on if several else {"": getattr(data[name], evaluate_on)}
         for test, split in tests.items():
-            evaluations[test][name] = evaluate(model, split, seconds=seconds)
-    return evaluations if tests is evaluate_on else evaluations[evaluate_on]
+            found = evaluate(model, split, seconds=seconds)
+            evaluations.setdefault(test, {})[name] = found
+    return evaluations if several else evaluations[""]
+
+
+def _check_views(builders, data):
+    """Rivals with data of their own must answer the same questions."""
+    missing = [name for name in builders if name not in data]
+    if missing:
+        raise ValueError(f"Expected a Dataset for each rival, but {missing} have none.")
+    asked = [data[name].test.targets for name in builders]
+    if not all(np.array_equal(targets, asked[0]) for targets in asked):
+        raise ValueError(
+            "The rivals' test splits have different targets: their scores could not be "
+            "compared image by image. Give all the same test, in another form."
+        )
 
 
 def _fit_classifier(classifier, train, seed):

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -324,6 +325,34 @@ class TestTrainAndEvaluate:
         }
         assert scores == {"all": [6 / 8, 2 / 8], "easy": [1.0, 1 / 3]}
         assert found["easy"]["right"].images == 6
+
+    def test_each_rival_may_have_its_own_form_of_the_images(self, calls):
+        """Reversed pictures show the white pixel at the mirrored place."""
+        mirrored = replace(
+            DATASET,
+            train=Split(TRAIN.images[..., ::-1], TRAIN.targets),
+            test=Split(SPLIT.images[..., ::-1], SPLIT.targets),
+        )
+        found = evaluation.train_and_evaluate(
+            {"as it is": show_answer, "mirrored": show_answer},
+            {"as it is": DATASET, "mirrored": mirrored},
+            batch_size=2,
+            epochs=1,
+        )
+        assert calls[1]["images"] is TRAIN.images
+        assert calls[3]["images"] is mirrored.train.images
+        assert [f.score for f in found.values()] == [6 / 8, 2 / 8]
+
+    def test_rivals_with_other_questions_cannot_be_paired(self, calls):
+        other = replace(DATASET, test=Split(SPLIT.images, SPLIT.targets[::-1]))
+        rivals = {"one": show_answer, "two": show_answer}
+        options = {"batch_size": 2, "epochs": 1}
+        with pytest.raises(ValueError, match="different targets"):
+            evaluation.train_and_evaluate(
+                rivals, {"one": DATASET, "two": other}, **options
+            )
+        with pytest.raises(ValueError, match=r"\['two'\] have none"):
+            evaluation.train_and_evaluate(rivals, {"one": DATASET}, **options)
 
     def test_a_stream_is_trained_on_as_a_stream(self, calls):
         dataset = Dataset(Stream(), SPLIT, Stream(), ("a", "b", "c"), "here", "none")
