@@ -20,6 +20,12 @@ from crnn_tutorial.equations.dense import (
     tanh,
     tanh_backward,
 )
+from crnn_tutorial.equations.network import (
+    CRNN,
+    map_to_sequence,
+    map_to_sequence_backward,
+)
+from crnn_tutorial.equations.optimisers import AdamState, adam_step, sgd_step
 from crnn_tutorial.equations.pooling import (
     average_pool2d,
     average_pool2d_backward,
@@ -38,7 +44,10 @@ from crnn_tutorial.equations.shapes import check_shapes
 from crnn_tutorial.equations.windows import add_windows, sliding_windows
 
 __all__ = [
+    "CRNN",
+    "AdamState",
     "LSTMStep",
+    "adam_step",
     "add_windows",
     "average_pool2d",
     "average_pool2d_backward",
@@ -52,10 +61,13 @@ __all__ = [
     "lstm",
     "lstm_backward",
     "lstm_step",
+    "map_to_sequence",
+    "map_to_sequence_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "sgd_step",
     "sigmoid",
     "sigmoid_backward",
     "simple_rnn",
