@@ -93,6 +93,27 @@ test-oldest: venv  ## Run the unit tests with the oldest versions we claim to su
 	@$(UV) pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
 	@$(ONE_THREAD) .venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile
 
+# TensorFlow is left out, to prove that nothing needs it there.
+BACKENDS ?= jax torch
+BACKEND_TESTS := tests/test_equations_*.py tests/test_layers.py tests/test_heads.py \
+  tests/test_models.py
+REQUIREMENTS = import tomllib; \
+  p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+  e = p["optional-dependencies"]; d = p["dependencies"] + e["test"] + e["$*"]; \
+  print(*[line for line in d if not line.startswith("tensorflow")], sep="\n")
+
+.PHONY: test-backends
+test-backends: $(BACKENDS:%=test-on-%)  ## Run equations, layers, heads, models on JAX and torch
+
+test-on-%: venv
+	@rm -rf .venv-$*
+	@$(UV) venv --quiet --python $(BIN)/python .venv-$*
+	@$(BIN)/python -c '$(REQUIREMENTS)' | $(UV) pip install --quiet \
+	  --python .venv-$*/bin/python --constraint requirements.lock -r -
+	@$(UV) pip install --quiet --python .venv-$*/bin/python --no-deps -e .
+	@KERAS_BACKEND=$* $(ONE_THREAD) .venv-$*/bin/python -m pytest -q -n $(WORKERS) \
+	  --dist loadfile $(BACKEND_TESTS)
+
 .PHONY: notebooks
 notebooks: venv  ## Re-execute all chapters (or NB=path) and store their outputs
 	@$(BIN)/python scripts/execute_notebooks.py $(or $(NB),$$($(NOTEBOOKS)))
@@ -133,5 +154,5 @@ set-repository: venv  ## Change the repository's address everywhere: URL=https:/
 .PHONY: clean
 clean:  ## Remove what was built (the environment stays)
 	@rm -rf _build dist .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache \
-	  .venv-oldest
+	  .venv-oldest $(BACKENDS:%=.venv-%)
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -3,7 +3,7 @@
 import numpy as np
 
 from crnn_tutorial.equations.convolution import check_gradient
-from crnn_tutorial.equations.shapes import check_shapes, pair
+from crnn_tutorial.equations.shapes import check_shapes
 from crnn_tutorial.equations.windows import add_windows, sliding_windows
 
 
@@ -196,5 +196,5 @@ def average_pool2d_backward(gradient, x, pool=2, stride=None, padding="valid"):
 
 def real_pixels(x, pool, stride, padding):
     """Count the pixels of each window that belong to the picture, not to the frame."""
-    inside = sliding_windows(np.ones_like(x[:1]), pair(pool, "pool"), stride, padding)
+    inside = sliding_windows(np.ones_like(x[:1]), pool, stride, padding)
     return inside.sum(axis=(3, 4))  # (1, out_height, out_width, channels)

@@ -81,13 +81,13 @@ def _floats(value):
     return array if array.dtype.kind == "f" else array.astype("float64")
 
 
-def pair(value, name):
+def pair(value, name, where=""):
     """Return ``(height, width)`` from one whole number or two, each 1 at least."""
     height, width = value if np.ndim(value) else (value, value)
     for number in (height, width):
         if number != math.floor(number) or number < 1:
             raise ValueError(
                 f"{name} must be a whole number, 1 at least, or two of them "
-                f"(height, width), but it is {value!r}."
+                f"(height, width), but it is {value!r}{where}."
             )
     return int(height), int(width)

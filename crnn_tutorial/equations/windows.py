@@ -43,8 +43,7 @@ def sliding_windows(x, size, stride=1, padding="valid", fill=0.0):
     array([[4., 5.],
            [7., 8.]])
     """
-    (down, right), size = pair(stride, "stride"), pair(size, "the window's size")
-    frame = frame_around(x.shape, size, stride, padding)
+    size, (down, right), frame = geometry(x.shape, size, stride, padding)
     x = np.pad(x, frame, constant_values=fill)
     view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(1, 2))
     return np.moveaxis(view[:, ::down, ::right], 3, 5)
@@ -80,8 +79,7 @@ def add_windows(windows, shape, stride=1, padding="valid"):
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    (down, right), size = pair(stride, "stride"), windows.shape[3:5]
-    frame = frame_around(shape, size, stride, padding)
+    size, (down, right), frame = geometry(shape, windows.shape[3:5], stride, padding)
     framed = [n + sum(add) for n, add in zip(shape, frame, strict=True)]
     x = np.zeros(framed, windows.dtype)
     rows, columns = windows.shape[1:3]
@@ -93,21 +91,24 @@ def add_windows(windows, shape, stride=1, padding="valid"):
     return x[:, top : top + shape[1], left : left + shape[2]]
 
 
-def frame_around(shape, size, stride, padding):
-    """Return how many pixels ``"same"`` adds on each side, as `numpy.pad` wants it."""
+def geometry(shape, size, stride, padding):
+    """Return the window's size, the stride, and the frame as `numpy.pad` wants it."""
+    size = pair(size, "the window's size", f", for a picture of the shape {shape}")
+    where = f", for a picture of the shape {shape} and a window of {size}"
+    stride = pair(stride, "stride", where)
     if padding not in ("valid", "same"):
-        raise ValueError(f'padding is "valid" or "same", not {padding!r}.')
-    size = pair(size, "the window's size")
-    if padding == "valid":
-        if size[0] > shape[1] or size[1] > shape[2]:
-            raise ValueError(
-                f"a window of {size} (height, width) does not fit into a picture of "
-                f"{tuple(shape[1:3])}, shape {tuple(shape)}: "
-                'take a smaller one, or padding="same".'
-            )
-        return [(0, 0)] * 4
-    frame = [(0, 0)]
-    for n, window, step in zip(shape[1:3], size, pair(stride, "stride"), strict=True):
-        missing = max((-(-n // step) - 1) * step + window - n, 0)
-        frame.append((missing // 2, missing - missing // 2))
-    return [*frame, (0, 0)]
+        raise ValueError(f'padding is "valid" or "same", not {padding!r}{where}.')
+    if padding == "same":
+        missing = [
+            max((-(-n // step) - 1) * step + window - n, 0)  # -(-a // b) rounds up
+            for n, step, window in zip(shape[1:3], stride, size, strict=True)
+        ]
+        inner = [(n // 2, n - n // 2) for n in missing]
+        return size, stride, [(0, 0), *inner, (0, 0)]
+    if size[0] > shape[1] or size[1] > shape[2]:
+        raise ValueError(
+            f"a window of {size} (height, width) does not fit into a picture of "
+            f"{tuple(shape[1:3])}, shape {tuple(shape)}: "
+            'take a smaller one, or padding="same".'
+        )
+    return size, stride, [(0, 0)] * 4
