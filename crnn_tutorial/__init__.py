@@ -104,7 +104,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "train_and_evaluate",
         ],
         "benchmarking": ["load_results", "run_seeds", "save_results"],
-        "plots": ["plot_curves", "plot_history", "plot_seeds", "use_style"],
+        "plots": [
+            "plot_curves",
+            "plot_history",
+            "plot_judgements",
+            "plot_seeds",
+            "use_style",
+        ],
         "pictures": [
             "plot_confusion",
             "plot_feature_maps",

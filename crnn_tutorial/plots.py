@@ -373,3 +373,68 @@ def plot_seeds(results, evaluations=None):
     axes.grid(axis="y", visible=False)
     axes.text(1.02, -0.55, "mean", transform=axes.get_yaxis_transform(), va="bottom")
     return figure
+
+
+# verdict -> colour, marker, filled
+VERDICTS = {
+    "supported": (COLORS["blue"], "o", True),
+    "not supported": (COLORS["black"], "s", False),
+    "false": (COLORS["vermillion"], "v", True),
+}
+
+
+def plot_judgements(judgements, xlabel="difference (points)", axes=None):
+    """Draw paired differences with their 95 % intervals, a row for each.
+
+    Parameters
+    ----------
+    judgements : dict
+        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``, all of scores
+        in [0, 1]: shown in percentage points.
+    xlabel : str
+        What minus what.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Supported: filled circles; not supported: open squares; false: triangles. An
+        interval that leaves the zero line free has a verdict for or against.
+
+    Raises
+    ------
+    ValueError
+        If there is no judgement, or one with an unknown verdict.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
+    >>> ct.plot_judgements({"digits": found}, "CRNN minus CNN (points)")
+    <Figure size 480x154 with 1 Axes>
+    """
+    rows = {
+        name: found if isinstance(found, dict) else vars(found)
+        for name, found in judgements.items()
+    }
+    unknown = {found["verdict"] for found in rows.values()} - set(VERDICTS)
+    if not rows or unknown:
+        raise ValueError(
+            "Expected {name: judgement} with the verdicts "
+            f"{', '.join(VERDICTS)}, but got {sorted(unknown) or 'nothing'}."
+        )
+    if axes is None:
+        axes = new_figure(1.2 + 0.4 * len(rows)).subplots()
+    axes.axvline(0, color="black", linewidth=1)
+    for row, found in enumerate(rows.values()):
+        color, marker, filled = VERDICTS[found["verdict"]]
+        ends = [100 * found["low"], 100 * found["high"]]
+        axes.plot(ends, [row, row], "-", color=color)
+        face = color if filled else "white"
+        middle = 100 * found["difference"]
+        axes.plot(middle, row, marker, color=color, markerfacecolor=face, markersize=8)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
+    axes.grid(axis="y", visible=False)
+    return axes.figure

@@ -190,6 +190,40 @@ def test_seeds_refuse_rivals_without_scores_and_strangers(results, own):
         ct.plot_seeds(results, own)
 
 
+# ------------------------------------------------------------ judgements
+
+
+def test_judgements_show_the_interval_and_the_verdict_without_colour():
+    rng = np.random.default_rng(0)
+    better = rng.random((3, 200))
+    judged = {
+        "win": ct.judge(better, better - 0.1 - 0.01 * rng.random((3, 200))),
+        "tie": vars(ct.judge(better, better)),  # as ct.run_seeds stores it
+        "loss": ct.judge(better - 0.1, better),
+    }
+    figure = ct.plot_judgements(judged, "CRNN minus CNN (points)")
+    draw(figure)
+    (axes,) = figure.axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["win", "tie", "loss"]
+    zero, *lines = axes.lines
+    assert list(zero.get_xdata()) == [0, 0]
+    intervals, points = lines[::2], lines[1::2]
+    assert len({point.get_marker() for point in points}) == 3
+    for interval, point, found in zip(intervals, points, judged.values(), strict=True):
+        found = found if isinstance(found, dict) else vars(found)
+        expected = [100 * found["low"], 100 * found["high"]]
+        assert interval.get_xdata() == pytest.approx(expected)
+        assert point.get_xdata() == pytest.approx([100 * found["difference"]])
+    assert intervals[0].get_xdata()[0] > 0 > intervals[2].get_xdata()[1]
+
+
+def test_judgements_refuse_nothing_and_other_words():
+    with pytest.raises(ValueError, match="nothing"):
+        ct.plot_judgements({})
+    with pytest.raises(ValueError, match=r"\['perhaps'\]"):
+        ct.plot_judgements({"a": {"verdict": "perhaps"}})
+
+
 # ------------------------------------------------------------ confusion
 
 
