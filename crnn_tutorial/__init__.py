@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "photographs",
         "pictures",
         "plots",
+        "tables",
         "trace",
         "training",
     ],
@@ -96,13 +97,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "receptive_field",
             "rivals",
         ],
-        "evaluation": [
-            "Evaluation",
-            "ResultTable",
-            "compare",
-            "evaluate",
-            "train_and_evaluate",
-        ],
+        "evaluation": ["Evaluation", "compare", "evaluate", "train_and_evaluate"],
+        "tables": ["ResultTable"],
         "benchmarking": ["load_results", "run_seeds", "save_results"],
         "plots": [
             "plot_curves",
