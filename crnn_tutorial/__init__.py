@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "photographs",
         "pictures",
         "plots",
+        "sequence_models",
         "tables",
         "trace",
         "training",
@@ -80,12 +81,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models": [
             "build_cnn_model",
             "build_crnn_model",
-            "build_fixed_length_reader",
             "build_lstm_model",
             "build_rnn_model",
+            "load_model",
+        ],
+        "sequence_models": [
+            "build_fixed_length_reader",
             "build_text_recognizer",
             "build_video_classifier",
-            "load_model",
         ],
         "training": ["set_seed", "train_crnn_model", "train_text_recognizer"],
         "controls": [

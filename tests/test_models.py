@@ -416,7 +416,16 @@ class TestBackend:
             assert keras.backend.backend() == "tensorflow"
 
     @pytest.mark.parametrize(
-        "module", ["layers", "backbones", "heads", "models", "controls", "article"]
+        "module",
+        [
+            "layers",
+            "backbones",
+            "heads",
+            "models",
+            "sequence_models",
+            "controls",
+            "article",
+        ],
     )
     def test_no_module_needs_one_backend_when_it_is_imported(self, module):
         tree = ast.parse((ROOT / "crnn_tutorial" / f"{module}.py").read_text("utf-8"))

@@ -1,0 +1,190 @@
+"""Builders of compiled models for clips and for lines of text."""
+
+import keras
+
+from crnn_tutorial import backbones, heads, layers
+from crnn_tutorial.models import (
+    IMAGE,
+    _assemble,
+    _check_filters,
+    _check_shape,
+    _compile,
+)
+
+CLIP = {"frames": 8, "height": 16, "width": 32, "channels": 1}
+
+
+def build_video_classifier(
+    input_shape,
+    num_classes,
+    *,
+    filters=(16, 32),
+    units=32,
+    recurrence="lstm",
+    dropout=0.0,
+    learning_rate=1e-3,
+):
+    """Build a CRNN that classifies clips: convolutions in each frame, LSTM over frames.
+
+    Parameters
+    ----------
+    input_shape : tuple of int or None
+        ``(frames, height, width, channels)``; None frames take clips of any length.
+    num_classes : int
+        At least 2.
+    filters : sequence of int
+        One block of convolution and pooling for each number.
+    units : int
+        Size of the recurrent state in each direction.
+    recurrence : str
+        As in `build_crnn_model`.
+    dropout, learning_rate : float
+        As in `build_crnn_model`.
+
+    Returns
+    -------
+    keras.Model
+        Compiled; clips ``(batch, frames, height, width, channels)`` in [0, 1] to
+        probabilities ``(batch, num_classes)``.
+
+    Raises
+    ------
+    ValueError
+        If the shape is no clip's, or the frames are too small for the pooling layers.
+
+    References
+    ----------
+    Donahue et al., 2014, arXiv:1411.4389.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.build_video_classifier((8, 16, 32, 1), num_classes=2).output_shape
+    (None, 2)
+    """
+    shape = _check_shape(input_shape, CLIP, free="frames")
+    filters = _check_filters(filters, *shape[1:3])
+    inputs = keras.Input(shape, name="clip")
+    features = backbones.frames(inputs, filters, units, recurrence)
+    return _assemble(
+        inputs, features, heads.Classify(num_classes), dropout, learning_rate
+    )
+
+
+def build_text_recognizer(
+    input_shape,
+    alphabet,
+    *,
+    filters=(32, 64),
+    units=64,
+    recurrence="lstm",
+    dropout=0.0,
+    learning_rate=1e-3,
+):
+    """Build a CRNN that reads a line of text of any length, trained with CTC.
+
+    Columns of -1 on the right of a narrow image are padding: they change neither the
+    loss nor the answer.
+
+    Parameters
+    ----------
+    input_shape : tuple of int or None
+        ``(height, width, channels)``; a width of None takes any width.
+    alphabet : Alphabet
+        The characters that can be read.
+    filters, units, recurrence, dropout, learning_rate
+        As in `build_crnn_model`.
+
+    Returns
+    -------
+    keras.Model
+        Compiled; images to logits ``(batch, width / 2**len(filters), classes)``, where
+        class 0 is CTC's blank.
+
+    Raises
+    ------
+    ValueError
+        If the shape is no image's or too small for the pooling layers.
+
+    References
+    ----------
+    Shi, Bai and Yao, 2015; Graves et al., 2006 (CTC).
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> reader = ct.build_text_recognizer((16, None, 1), ct.Alphabet("0123456789"))
+    >>> reader.output_shape
+    (None, None, 11)
+    """
+    shape = height, width, _ = _check_shape(input_shape, IMAGE, free="width")
+    filters = _check_filters(filters, height, width)
+    inputs = keras.Input(shape, name="image")
+    mask = layers.ColumnMask(name="real_columns")(inputs)
+    features, mask = backbones.columns(inputs, filters, units, recurrence, mask=mask)
+    head = heads.ReadText(_check_alphabet(alphabet))
+    return _compile(
+        keras.Model(inputs, head(features, mask, dropout)), head, learning_rate
+    )
+
+
+def build_fixed_length_reader(
+    input_shape,
+    alphabet,
+    positions,
+    *,
+    filters=(32, 64),
+    dropout=0.0,
+    learning_rate=1e-3,
+):
+    """Build a CNN that reads at most ``positions`` characters, one softmax for each.
+
+    The control of the text recogniser: the same convolutions, and no CTC.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(height, width, channels)``.
+    alphabet : Alphabet
+        The characters that can be read.
+    positions : int
+        The largest number of characters.
+    filters, dropout, learning_rate
+        As in `build_crnn_model`.
+
+    Returns
+    -------
+    keras.Model
+        Compiled; images to probabilities ``(batch, positions, classes)``, where class 0
+        means "no character here".
+
+    Raises
+    ------
+    ValueError
+        If the shape is no image's or too small for the pooling layers.
+
+    References
+    ----------
+    Goodfellow et al., 2013, arXiv:1312.6082.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> digits = ct.Alphabet("0123456789")
+    >>> ct.build_fixed_length_reader((16, 128, 1), digits, positions=8).output_shape
+    (None, 8, 11)
+    """
+    shape = height, width, _ = _check_shape(input_shape, IMAGE)
+    filters = _check_filters(filters, height, width)
+    inputs = keras.Input(shape, name="image")
+    mask = layers.ColumnMask(name="real_columns")(inputs)
+    x = layers.KeepColumns(name="padding_to_zero")(inputs, mask)
+    for block, count in enumerate(filters):
+        x = backbones.convolution_block(x, count, str(block + 1))
+    head = heads.ReadPositions(_check_alphabet(alphabet), positions)
+    return _assemble(inputs, x, head, dropout, learning_rate)
+
+
+def _check_alphabet(alphabet):
+    known = isinstance(alphabet, heads.Alphabet)
+    return alphabet if known else heads.Alphabet(alphabet)
