@@ -6,4 +6,9 @@ if os.environ.get("KERAS_BACKEND") == "torch":
     import torch
 
     read = torch.Tensor.__array__
-    torch.Tensor.__array__ = lambda self, *dtype: read(self.detach(), *dtype)
+
+    def read_detached(self, dtype=None, copy=None):
+        array = read(self.detach(), dtype)
+        return array.copy() if copy else array
+
+    torch.Tensor.__array__ = read_detached
