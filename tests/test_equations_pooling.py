@@ -82,6 +82,15 @@ def poolings(draw, ties=False):
     return (np.round(x) if ties else x), pool, stride, padding
 
 
+def agrees_with_itself(kind, padding):
+    """On torch, Keras fills an uneven frame with copies of the border, and counts them.
+
+    On TensorFlow and JAX the mean is over real pixels, as ours.
+    """
+    torch = keras.backend.backend() == "torch"
+    return not (torch and kind == "average" and padding == "same")
+
+
 @both
 class TestForward:
     @quick
@@ -97,6 +106,7 @@ class TestForward:
     def test_it_is_keras(self, kind, drawn):
         ours, _, _, layer = KINDS[kind]
         x, pool, stride, padding = drawn
+        assume(agrees_with_itself(kind, padding))
         [x] = single(x)
         by_us = ours(x, pool, stride, padding)
         by_keras = layer(pool, strides=stride, padding=padding)(x)
@@ -121,6 +131,7 @@ class TestBackward:
     def test_it_is_keras_with_many_equal_numbers(self, kind, drawn, seed):
         ours, back, _, layer = KINDS[kind]
         x, pool, stride, padding = drawn
+        assume(agrees_with_itself(kind, padding))
         [x] = single(x)
         [gradient] = single(*random_arrays(seed, ours(*drawn).shape))
         by_us = back(gradient, x, pool, stride, padding)
