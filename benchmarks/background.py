@@ -1,9 +1,9 @@
 """Five seeds for the chapter "2015, or how the CNN learnt to read".
 
-    python benchmarks/background.py    # about twenty minutes on one core
+    python benchmarks/background.py    # about half an hour on one core
 
 Lines of digits of other lengths than in training, films forward and backward, two
-digits far apart, and the same with all pixels mixed. Writes
+digits far apart, and digits with all pixels mixed. Writes
 ``results/background.json``.
 """
 
@@ -67,7 +67,7 @@ def main():
     }
     for name, builder in page["testers"].items():
         rivals = {"as it is": builder, "mixed": builder}
-        views = {"as it is": page["pairs"], "mixed": page["mixed"]}
+        views = {"as it is": page["roaming"], "mixed": page["mixed"]}
         results[f"{name}, mixed"] = run(rivals, views, "as it is", recipe)
     ct.save_results("background", results)
     tell(results)

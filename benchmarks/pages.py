@@ -7,6 +7,7 @@ them from the chapter: from its cells with the tag "definitions".
 from pathlib import Path
 
 import nbformat
+import numpy as np
 
 import crnn_tutorial as ct
 
@@ -24,10 +25,11 @@ def definitions(page):
     Returns
     -------
     dict
-        Name -> what the cells define, and ``ct`` and ``run`` as after the first cell.
+        Name -> what the cells define, and ``ct``, ``np`` and ``run`` as after the
+        first cells.
     """
     notebook = nbformat.read(BOOK / f"{page}.ipynb", as_version=4)
-    names = {"ct": ct, "run": ct.setup(seed=0, run="quick")}
+    names = {"ct": ct, "np": np, "run": ct.setup(seed=0, run="quick")}
     for cell in notebook.cells:
         if "definitions" in cell.metadata.get("tags", []):
             exec(cell.source, names)

@@ -5,6 +5,7 @@ import functools
 import importlib
 import inspect
 import json
+import logging
 import os
 import platform
 import re
@@ -51,6 +52,8 @@ class Run:
 def setup(seed=0, run="quick"):
     """Seed everything, take the book's style, and print what the chapter runs on.
 
+    TensorFlow's log is left with its errors only.
+
     Parameters
     ----------
     seed : int
@@ -91,6 +94,8 @@ def setup(seed=0, run="quick"):
 
     set_seed(seed)
     use_style()
+    # Several models in one chapter make TensorFlow warn of "retracing": no news here.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     gpus = _count_gpus()
     backend = keras.backend.backend()
     version = importlib.import_module(backend).__version__

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import logging
 import random
 import re
 import sys
@@ -35,6 +36,15 @@ def test_setup_says_what_it_runs_on_and_nothing_private(capsys):
     assert lines[2] == "Run: quick (two processor cores and a minute), seed 3"
     assert "/" not in printed  # no path
     assert mpl.rcParams["figure.figsize"][0] == 5  # the book's style
+
+
+def test_setup_leaves_no_room_for_warnings_of_tensorflow(capsys, caplog):
+    ct.setup()
+    log = logging.getLogger("tensorflow")
+    log.warning("5 out of the last 7 calls triggered tf.function retracing")
+    assert not caplog.records
+    log.error("this one must be seen")
+    assert [record.message for record in caplog.records] == ["this one must be seen"]
 
 
 def test_setup_seeds_all_three(capsys):
