@@ -135,6 +135,7 @@ class TestSoftmax:
         logits, gradient = single(logits, gradient)
 
         def theirs(z):
+            z = keras.ops.convert_to_tensor(z)
             # One class alone: Keras warns that its probability is always 1.
             powers = keras.ops.exp(z - keras.ops.max(z, axis=-1, keepdims=True))
             alone = powers / keras.ops.sum(powers, axis=-1, keepdims=True)
