@@ -3,13 +3,15 @@
 import base64
 import io
 
-import execute_notebooks
 import fill_numbers
 import nbformat
 import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
+
+# Needs nbclient, which comes with the book's tools and not with the package's.
+execute_notebooks = pytest.importorskip("execute_notebooks")
 
 
 @pytest.fixture

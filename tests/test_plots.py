@@ -28,6 +28,7 @@ ANSWERS = np.array([0, 1, 2, 0, 2, 2, 0, 1, 0, 0, 2, 2])  # images 4, 8, 10 are 
 def no_figure_is_left_open():
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # such as: glyph missing
+        warnings.simplefilter("ignore", DeprecationWarning)  # of old Matplotlibs
         yield
     assert plt.get_fignums() == []
 
