@@ -135,6 +135,7 @@ class TestCompiled:
 
 READ = """
 import json, sys
+import keras
 import numpy as np
 import crnn_tutorial as ct
 from crnn_tutorial import heads
@@ -142,7 +143,8 @@ folder, known = sys.argv[1], {}
 for name in json.loads(sys.argv[2]):
     model = ct.load_model(f"{folder}/{name}.keras")
     images = np.load(f"{folder}/{name}.npy")
-    np.save(f"{folder}/{name}.answer.npy", np.asarray(model(images)))
+    answer = keras.ops.convert_to_numpy(model(images))
+    np.save(f"{folder}/{name}.answer.npy", answer)
     loss = model.loss if isinstance(model.loss, str) else type(model.loss).__name__
     known[name] = [repr(heads.of(model)), loss]
 print(json.dumps(known))
