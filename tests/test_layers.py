@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
+from keras.ops import convert_to_numpy
 
 from crnn_tutorial import layers as registered
 from crnn_tutorial.layers import (
@@ -37,13 +38,14 @@ class TestMapToSequence:
         _, height, width, _ = shape
         columns = [[one[:, w].ravel() for w in range(width)] for one in features]
         rows = [[one[h].ravel() for h in range(height)] for one in features]
-        np.testing.assert_array_equal(MapToSequence("width")(features), columns)
-        np.testing.assert_array_equal(MapToSequence("height")(features), rows)
+        for along, expected in (("width", columns), ("height", rows)):
+            steps = convert_to_numpy(MapToSequence(along)(features))
+            np.testing.assert_array_equal(steps, expected)
 
     def test_a_reshape_alone_scrambles_the_columns(self):
         # Each pixel holds the number of its column: a true step knows one number.
         features = np.broadcast_to(np.arange(6.0)[:, None], (1, 4, 6, 2))
-        steps = np.asarray(MapToSequence()(features))[0]  # (6, 8)
+        steps = convert_to_numpy(MapToSequence()(features))[0]  # (6, 8)
         assert [set(step) for step in steps] == [{0}, {1}, {2}, {3}, {4}, {5}]
         scrambled = features.reshape(1, 6, 8)[0]  # the same shape, and no error
         assert all(len(set(step)) > 1 for step in scrambled)
@@ -51,7 +53,7 @@ class TestMapToSequence:
     def test_no_number_is_changed_and_there_are_no_weights(self):
         features = random_map(2, 4, 6, 3)
         layer = MapToSequence()
-        sequence = np.asarray(layer(features))
+        sequence = convert_to_numpy(layer(features))
         assert sorted(sequence.ravel()) == sorted(features.ravel())
         assert layer.count_params() == 0
 
@@ -73,7 +75,7 @@ class TestScanRows:
     def test_it_is_the_same_bidirectional_lstm_over_each_line(self, along):
         features = random_map(2, 3, 4, 5)
         layer = ScanRows(units=2, along=along)
-        scanned = np.asarray(layer(features))
+        scanned = convert_to_numpy(layer(features))
 
         lstm = keras.layers.LSTM(2, return_sequences=True)
         plain = keras.layers.Bidirectional(lstm)
@@ -95,9 +97,11 @@ class TestScanRows:
     def test_a_pixel_reaches_its_own_line_and_no_other(self, along, changed):
         features = random_map(1, 4, 5, 2)
         layer = ScanRows(units=3, along=along)
-        before = np.asarray(layer(features))
+        before = convert_to_numpy(layer(features))
         features[0, 1, 2] += 1
-        moved = np.abs(np.asarray(layer(features)) - before)[0].max(axis=-1) > 1e-7
+        moved = (
+            np.abs(convert_to_numpy(layer(features)) - before)[0].max(axis=-1) > 1e-7
+        )
         line = moved[1, :] if along == "width" else moved[:, 2]
         assert line.all() and moved.sum() == line.size
 
@@ -112,15 +116,15 @@ class TestPerFrame:
     def test_it_equals_one_frame_after_the_other(self):
         clip = random_map(2, 5, 6, 8, 3)
         layer = PerFrame(keras.layers.Conv2D(4, 3))
-        together = np.asarray(layer(clip))
-        one_by_one = [np.asarray(layer.layer(clip[:, f])) for f in range(5)]
+        together = convert_to_numpy(layer(clip))
+        one_by_one = [convert_to_numpy(layer.layer(clip[:, f])) for f in range(5)]
         np.testing.assert_allclose(together, np.stack(one_by_one, axis=1), atol=1e-6)
 
     def test_it_hands_on_whether_this_is_training(self):
         clip = np.ones((1, 2, 4, 4, 1), "float32")
         layer = PerFrame(keras.layers.Dropout(0.5, seed=0))
-        assert (np.asarray(layer(clip, training=False)) == 1).all()
-        assert (np.asarray(layer(clip, training=True)) == 0).any()
+        assert (convert_to_numpy(layer(clip, training=False)) == 1).all()
+        assert (convert_to_numpy(layer(clip, training=True)) == 0).any()
 
     def test_any_number_of_frames(self):
         inputs = keras.Input((None, 6, 8, 1))
@@ -137,10 +141,10 @@ class TestAttentionOverSteps:
     def test_it_equals_the_formula(self):
         x = random_map(1, 4, 3)
         layer = AttentionOverSteps(units=4, heads=2)
-        answer = np.asarray(layer(x))
+        answer = convert_to_numpy(layer(x))
 
         def dense(part, value):
-            return value @ np.asarray(part.kernel) + np.asarray(part.bias)
+            return value @ convert_to_numpy(part.kernel) + convert_to_numpy(part.bias)
 
         def normalise(value):
             spread = np.sqrt(value.var(axis=-1, keepdims=True) + 1e-3)
@@ -165,10 +169,10 @@ class TestAttentionOverSteps:
         layer = AttentionOverSteps(units=6)
         sequence = random_map(1, 5, 3)
         mask = np.array([[True, True, True, False, False]])
-        seen = np.asarray(layer(sequence, mask=mask))[:, :3]
-        bare = np.asarray(layer(sequence[:, :3]))
+        seen = convert_to_numpy(layer(sequence, mask=mask))[:, :3]
+        bare = convert_to_numpy(layer(sequence[:, :3]))
         np.testing.assert_allclose(seen, bare, atol=1e-6)
-        unmasked = np.asarray(layer(sequence))[:, :3]
+        unmasked = convert_to_numpy(layer(sequence))[:, :3]
         assert np.abs(unmasked - bare).max() > 1e-3
 
     def test_odd_units_with_one_head(self):
@@ -186,7 +190,7 @@ class TestMasks:
         images = np.full((2, 4, 5, 3), -1.0)
         images[0, :, :3] = 0  # black is a colour, not padding
         images[1, 2, 0, 1] = 0.2  # one real pixel makes a real column
-        assert np.asarray(ColumnMask()(images)).tolist() == [
+        assert convert_to_numpy(ColumnMask()(images)).tolist() == [
             [True, True, True, False, False],
             [True, False, False, False, False],
         ]
@@ -204,7 +208,10 @@ class TestMasks:
             for start in range(0, len(mask) - pool + 1, pool)
         ]
         if expected:
-            assert np.asarray(PoolMask(pool)(np.array([mask])))[0].tolist() == expected
+            assert (
+                convert_to_numpy(PoolMask(pool)(np.array([mask])))[0].tolist()
+                == expected
+            )
 
     @pytest.mark.parametrize("width", [7, 8, None])
     def test_shapes_are_known_before_there_is_an_image(self, width):
@@ -215,9 +222,9 @@ class TestMasks:
 
     def test_padded_columns_become_zero_in_maps_and_in_sequences(self):
         mask = np.array([[True, False, True]])
-        kept = np.asarray(KeepColumns()(random_map(1, 2, 3, 4) + 10, mask))
+        kept = convert_to_numpy(KeepColumns()(random_map(1, 2, 3, 4) + 10, mask))
         assert (kept[:, :, 1] == 0).all() and (kept[:, :, [0, 2]] != 0).all()
-        kept = np.asarray(KeepColumns()(random_map(1, 3, 4) + 10, mask))
+        kept = convert_to_numpy(KeepColumns()(random_map(1, 3, 4) + 10, mask))
         assert (kept[:, 1] == 0).all() and (kept[:, [0, 2]] != 0).all()
 
 
@@ -227,7 +234,7 @@ class TestMaskedNormalization:
         mask = np.array([[True] * 4 + [False] * 2, [True] * 6])
         features[0, :, 4:] = 1e3  # whatever stands in the padding
         layer = MaskedNormalization(momentum=0.5)
-        normal = np.asarray(layer(features, mask, training=True))
+        normal = convert_to_numpy(layer(features, mask, training=True))
 
         first, second = features[0, :, :4], features[1]
         real = np.concatenate([first.reshape(-1, 4), second.reshape(-1, 4)])
@@ -235,15 +242,17 @@ class TestMaskedNormalization:
         expected = (second - mean) / np.sqrt(variance + layer.epsilon)
         np.testing.assert_allclose(normal[1], expected, atol=1e-4)
         # Half of what it was (0 and 1), half of what came: momentum is 0.5.
-        np.testing.assert_allclose(layer.moving_mean, mean / 2, atol=1e-4)
-        np.testing.assert_allclose(layer.moving_variance, (1 + variance) / 2, rtol=1e-4)
+        moving = convert_to_numpy(layer.moving_mean)
+        np.testing.assert_allclose(moving, mean / 2, atol=1e-4)
+        moving = convert_to_numpy(layer.moving_variance)
+        np.testing.assert_allclose(moving, (1 + variance) / 2, rtol=1e-4)
 
     def test_without_padding_it_is_batch_normalisation(self):
         features, mask = random_map(2, 3, 6, 4), np.ones((2, 6), bool)
         ours, theirs = MaskedNormalization(), keras.layers.BatchNormalization()
         np.testing.assert_allclose(
-            ours(features, mask, training=True),
-            theirs(features, training=True),
+            convert_to_numpy(ours(features, mask, training=True)),
+            convert_to_numpy(theirs(features, training=True)),
             atol=1e-4,
         )
 
@@ -254,16 +263,18 @@ class TestLastLayers:
         mask = np.array([[True, True, False]])
         sequence = random_map(1, 3, 5)
         logits = layer(sequence, mask)
-        chances = np.asarray(ops.softmax(logits))[0]
+        chances = convert_to_numpy(ops.softmax(logits))[0]
         assert chances[2].tolist() == [1, 0, 0, 0]
-        by_hand = sequence[0] @ np.asarray(layer.dense.kernel)
-        np.testing.assert_allclose(np.asarray(logits)[0, :2], by_hand[:2], atol=1e-6)
+        by_hand = sequence[0] @ convert_to_numpy(layer.dense.kernel)
+        np.testing.assert_allclose(
+            convert_to_numpy(logits)[0, :2], by_hand[:2], atol=1e-6
+        )
 
     def test_each_position_has_its_own_distribution(self):
         layer = PositionProbabilities("abc", positions=3)
         vector = random_map(2, 6)
-        answer = np.asarray(layer(vector))  # (2, 3, 4)
-        scores = vector @ np.asarray(layer.dense.kernel)
+        answer = convert_to_numpy(layer(vector))  # (2, 3, 4)
+        scores = vector @ convert_to_numpy(layer.dense.kernel)
         for position in range(3):
             part = np.exp(scores[:, 4 * position : 4 * position + 4])
             expected = part / part.sum(axis=1, keepdims=True)
@@ -311,7 +322,7 @@ class TestEveryLayer:
 
     def test_its_config_makes_the_same_layer_with_the_same_answer(self, kind):
         layer, inputs = EXAMPLES[kind][0](), self.inputs(kind)
-        answer = np.asarray(layer(*inputs))
+        answer = convert_to_numpy(layer(*inputs))
         assert (
             keras.saving.get_registered_name(kind) == f"crnn_tutorial>{kind.__name__}"
         )
@@ -320,7 +331,7 @@ class TestEveryLayer:
         assert again.get_config() == layer.get_config()
         again(*inputs)
         again.set_weights(layer.get_weights())
-        np.testing.assert_array_equal(np.asarray(again(*inputs)), answer)
+        np.testing.assert_array_equal(convert_to_numpy(again(*inputs)), answer)
 
     def test_it_says_beforehand_what_shape_it_returns(self, kind):
         layer, inputs = EXAMPLES[kind][0](), self.inputs(kind)
