@@ -76,7 +76,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "character_error_rate",
             "exact_match",
         ],
-        "judging": ["Judgement", "judge"],
+        "judging": ["Judgement", "judge", "points"],
         "heads": ["Alphabet"],
         "models": [
             "build_cnn_model",

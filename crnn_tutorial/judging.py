@@ -52,15 +52,12 @@ class Judgement:
     @property
     def sentence(self):
         """The verdict with its numbers, as it can stand in a chapter."""
-        scale, unit = (100, " points") if self.fractions else (1, "")
-        low, high = self.low * scale, self.high * scale
-        places = _decimals((high - low) / 2, low, high)
         text = (
-            f"{self.verdict}: {self.difference * scale:+z.{places}f}{unit} "
-            f"[{low:z.{places}f}, {high:z.{places}f}] over "
+            f"{self.verdict}: {points(self)} over "
             f"{self.seeds} seed{'s' * (self.seeds > 1)} and {self.images:,} images"
         )
         if self.verdict == "not supported":
+            scale, unit, places = _scale(vars(self))
             least = f"{self.detectable * scale:.{places}f}{unit}"
             text += (
                 f"; a difference of {least} or more would have been seen 4 times in 5"
@@ -74,6 +71,42 @@ class Judgement:
 
     def __repr__(self):
         return f"Judgement({self})"
+
+
+def points(judgement):
+    """Write a difference with its interval, as it can stand in a sentence.
+
+    Parameters
+    ----------
+    judgement : Judgement or dict
+        From ``ct.judge``, or as ``ct.run_seeds`` stores it.
+
+    Returns
+    -------
+    str
+        In percentage points where the scores lie in [0, 1], else in their own unit.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> found = ct.Judgement(0.047, 0.027, 0.066, 0.02, "supported", 5, 360)
+    >>> ct.points(found)
+    '+4.7 points [2.7, 6.6]'
+    """
+    found = judgement if isinstance(judgement, dict) else vars(judgement)
+    scale, unit, places = _scale(found)
+    difference, low, high = (
+        found[name] * scale for name in ("difference", "low", "high")
+    )
+    bounds = f"[{low:z.{places}f}, {high:z.{places}f}]"
+    return f"{difference:+z.{places}f}{unit} {bounds}"
+
+
+def _scale(found):
+    """Return the factor, the unit and the decimals in which to show a difference."""
+    scale, unit = (100, " points") if found["fractions"] else (1, "")
+    low, high = found["low"] * scale, found["high"] * scale
+    return scale, unit, _decimals((high - low) / 2, low, high)
 
 
 def judge(ours, control, claim=""):

@@ -378,6 +378,14 @@ class TestSentence:
             "supported: +3.1 points [1.2, 5.0] over 5 seeds and 500 images"
         )
 
+    def test_points_are_the_same_stored_or_not(self):
+        judgement = judging.Judgement(0.047, 0.027, 0.066, 0.02, "supported", 5, 360)
+        assert judging.points(judgement) == "+4.7 points [2.7, 6.6]"
+        assert judging.points(vars(judgement)) == judging.points(judgement)
+        assert judging.points(judgement) in judgement.sentence
+        decibel = judging.Judgement(-1.5, -2.0, -1.0, 0.4, "false", 5, 9, "", False)
+        assert judging.points(decibel) == "-1.5 [-2.0, -1.0]"
+
     def test_not_supported_names_the_detectable_difference(self):
         numbers = (0.002, -0.009, 0.013, 0.016)
         judgement = judging.Judgement(*numbers, "not supported", 5, 10_000)
