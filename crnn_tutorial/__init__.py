@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "batches",
         "benchmarking",
         "checkpoints",
+        "clip_models",
         "composed",
         "controls",
         "datasets",
@@ -88,8 +89,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sequence_models": [
             "build_fixed_length_reader",
             "build_text_recognizer",
-            "build_video_classifier",
         ],
+        "clip_models": ["build_video_classifier"],
         "training": ["set_seed", "train_crnn_model", "train_text_recognizer"],
         "controls": [
             "attention_twin",

@@ -429,6 +429,7 @@ class TestBackend:
             "heads",
             "models",
             "sequence_models",
+            "clip_models",
             "controls",
             "article",
         ],
