@@ -16,6 +16,7 @@ from keras import layers
 
 from crnn_tutorial import metrics
 from crnn_tutorial.layers import CharacterLogits, PositionProbabilities
+from crnn_tutorial.text_metrics import CharacterErrorRate, ExactMatch
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,12 @@ class ReadText:
 
     alphabet: Alphabet
     loss: ClassVar[str] = "ctc"
-    metrics: ClassVar[tuple[str, ...]] = ()
     metric_name: ClassVar[str] = "exact match"
+
+    @property
+    def metrics(self):
+        """New Keras metrics for ``compile``: each model counts with its own."""
+        return ExactMatch(), CharacterErrorRate()
 
     def __call__(self, sequence, mask, dropout=0.0):
         """Logits of each character at each real step ``(batch, steps, classes)``."""
@@ -296,8 +301,12 @@ class ReadPositions:
     alphabet: Alphabet
     positions: int
     loss: ClassVar[str] = "sparse_categorical_crossentropy"
-    metrics: ClassVar[tuple[str, ...]] = ()
     metric_name: ClassVar[str] = "exact match"
+
+    @property
+    def metrics(self):
+        """New Keras metrics for ``compile``: each model counts with its own."""
+        return ExactMatch(merge_repeats=False), CharacterErrorRate(merge_repeats=False)
 
     def __post_init__(self):
         if not isinstance(self.positions, numbers.Integral) or self.positions < 1:
