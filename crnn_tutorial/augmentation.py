@@ -129,6 +129,158 @@ def augment_affine(images, rng, degrees=10.0, scale=0.1, pixels=2.0):
     )  # (batch, height, width, channels)
 
 
+def augment_text_images(
+    images,
+    rng,
+    *,
+    shift=0.25,
+    rise=0.1,
+    scale=0.1,
+    squeeze=0.2,
+    shear=0.1,
+    brightness=0.1,
+    contrast=0.2,
+    noise=0.03,
+):
+    """Move, stretch, slant and tint each line of text, and cut off no character.
+
+    The box around the ink is found first: the border's colour is the median of the
+    outermost pixels, and ink is what differs from it by more than a quarter of the
+    largest difference. The box stays inside the picture wherever it moves, so a picture
+    that is full to the edges moves only as far as it was made smaller. What comes in
+    from outside has the border's colour. Columns of padding stay as they are.
+
+    Parameters
+    ----------
+    images : array of floats
+        ``(batch, height, width, channels)`` in [0, 1]; -1 in the columns that pad a
+        narrow image on the right.
+    rng : numpy.random.Generator
+        Where everything is drawn from, uniformly.
+    shift, rise : float
+        The largest way to the left or right, as a share of the image's own width, and
+        up or down, as a share of the height.
+    scale : float
+        The largest change of width and of height, each by itself, in [0, 1).
+    squeeze : float
+        How much narrower a text may become beyond that, in [0, 1): 0.2 is a factor from
+        0.8 to 1. It makes room to move in.
+    shear : float
+        The largest slant, in pixels to the side for each pixel up.
+    brightness, contrast : float
+        The largest value added to all pixels, and the largest change of their distance
+        from grey, as a share of it.
+    noise : float
+        The largest standard deviation of the noise that is added to each pixel by
+        itself, drawn uniformly.
+
+    Returns
+    -------
+    array of float32, same shape
+        New images; the ones that came are not changed.
+
+    Raises
+    ------
+    ValueError
+        If the images are none, or a strength is out of its range.
+
+    References
+    ----------
+    Simard, Steinkraus and Platt, 2003, section 2, for characters alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> strings = ct.load_digit_strings(sizes=(8, 1, 1)).train.images
+    >>> moved = ct.augment_text_images(strings, np.random.default_rng(0))
+    >>> moved.shape == strings.shape, bool((moved != strings).any())
+    (True, True)
+    >>> bool(((moved == -1) == (strings == -1)).all())  # padding stays
+    True
+    """
+    images = check_images(images, padded=True)
+    _check_strengths(shift, rise, scale, squeeze, shear, brightness, contrast, noise)
+    count, height = images.shape[:2]
+
+    def draw(low, high, size=(count, 1, 1)):
+        return rng.uniform(low, high, size).astype("float32")
+
+    real = images[:, :1, :, :1] != -1  # (batch, 1, width, 1)
+    widths = real.sum(axis=2)  # (batch, 1, 1)
+    border = _border_colour(images, widths[:, :, 0])  # (batch, 1, 1, channels)
+    difference = np.where(real, images - border, 0)
+    (x, wide), (y, high) = _find_ink(difference, widths)
+    slant = draw(-shear, shear)
+    zoom_x = draw(1 - scale, 1 + scale) * draw(1 - squeeze, 1)
+    zoom_y = np.minimum(draw(1 - scale, 1 + scale), height / high)
+    wide = wide + np.abs(slant) * high
+    zoom_x = np.minimum(zoom_x, widths / wide)
+    right = draw(*_free_way(x, zoom_x * wide, widths, shift * widths))
+    down = draw(*_free_way(y, zoom_y * high, height, rise * height))
+    # For each pixel of the answer: the place in the image that it shows.
+    rows = (np.arange(height, dtype="float32")[:, None] - (y + down)) / zoom_y
+    columns = (np.arange(images.shape[2], dtype="float32") - (x + right)) / zoom_x
+    moved = _sample(difference, rows + y, columns + slant * rows + x)
+    moved += border
+    each_image = (count, 1, 1, 1)
+    # 0.5 is the grey in the middle: contrast moves pixels away from it, or towards it.
+    gain = draw(1 - contrast, 1 + contrast, each_image)
+    moved *= gain
+    moved += 0.5 - 0.5 * gain + draw(-brightness, brightness, each_image)
+    if noise:
+        grain = rng.random(moved.shape, dtype="float32")  # quicker than normal
+        grain -= 0.5
+        grain *= draw(0, noise, each_image) * np.float32(np.sqrt(12))
+        moved += grain
+    np.clip(moved, 0, 1, out=moved)
+    np.copyto(moved, -1, where=~real)
+    return moved  # (batch, height, width, channels)
+
+
+def _check_strengths(*strengths):
+    names = "shift rise scale squeeze shear brightness contrast noise".split()
+    for name, strength in zip(names, strengths, strict=True):
+        below_one = name in ("scale", "squeeze", "contrast")
+        if not 0 <= strength < (1 if below_one else np.inf):
+            limits = "lies in [0, 1)" if below_one else "is at least 0, and finite"
+            raise ValueError(f"{name} {limits}, but got {strength}.")
+
+
+def _border_colour(images, widths):
+    """Take the median of the outermost real pixels of each image and channel."""
+    count, _, width, channels = images.shape
+    image = np.arange(count)[:, None]
+    real = np.arange(width) % np.maximum(widths, 1)  # over and over instead of padding
+    edges = [images[image, row, real] for row in (0, -1)]
+    edges += [images[:, :, 0], images[image[:, 0], :, widths[:, 0] - 1]]
+    median = np.median(np.concatenate(edges, axis=1), axis=1)
+    return median.reshape(count, 1, 1, channels)
+
+
+def _find_ink(difference, widths):
+    """Return the middle and the length of the box around the ink, along x and y."""
+    difference = np.abs(difference).max(axis=-1)
+    ink = difference > difference.max(axis=(1, 2), keepdims=True) / 4
+    sides = []
+    for axis, size in ((1, widths), (2, ink.shape[1])):
+        there = ink.any(axis=axis)  # (batch, width), then (batch, height)
+        first = there.argmax(axis=1)[:, None, None]
+        end = there.shape[1] - there[:, ::-1].argmax(axis=1)[:, None, None]
+        end = np.where(there.any(axis=1)[:, None, None], end, 1)
+        # One pixel more: the soft edge of the letters.
+        first, end = np.maximum(first - 1, 0), np.minimum(end + 1, size)
+        middle, length = (first + end - 1) / 2, end - first
+        sides.append((middle.astype("float32"), length.astype("float32")))
+    return sides
+
+
+def _free_way(middle, length, size, most):
+    """Return how far a box may move down and up an axis, both at most ``most``."""
+    lowest, highest = length / 2 - 0.5 - middle, size - length / 2 - 0.5 - middle
+    return np.clip(-most, lowest, highest), np.clip(most, lowest, highest)
+
+
 def _sample(images, y, x):
     """Look up images at places between pixels, ``(batch, height, width)`` each."""
     count, height, width, channels = images.shape
@@ -139,8 +291,11 @@ def _sample(images, y, x):
     y, x = (y - top)[..., None], (x - left)[..., None]
     row = width + 2
     image = np.arange(count)[:, None, None] * ((height + 2) * row)
-    place = image + top.astype(int) * row + left.astype(int)
+    place = image + (top * row + left).astype(int)
     pixels = padded.reshape(-1, channels)
-    upper = pixels[place] * (1 - x) + pixels[place + 1] * x
-    lower = pixels[place + row] * (1 - x) + pixels[place + row + 1] * x
-    return upper * (1 - y) + lower * y
+    neighbours = (pixels[k:].take(place, axis=0) for k in (0, 1, row, row + 1))
+    upper, upper_right, lower, lower_right = neighbours
+    upper += (upper_right - upper) * x  # in place: a new array costs as much as this
+    lower += (lower_right - lower) * x
+    upper += (lower - upper) * y
+    return upper  # (batch, height, width, channels)

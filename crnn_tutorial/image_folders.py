@@ -386,11 +386,7 @@ def _name_some(errors, most=5):
 
 def _split_folder(folder, validation, test, seed):
     """Return the indices of train, validation and test; copies stay together."""
-    if min(validation, test) < 0 or validation + test >= 1:
-        raise ValueError(
-            "validation and test are shares from 0 to less than 1 in sum, but got "
-            f"{validation} and {test}."
-        )
+    _check_shares(validation, test)
     rng = np.random.default_rng(seed)
     classes = {}  # digest -> its classes
     for digest, target in zip(folder.digests, folder.targets, strict=True):
@@ -412,6 +408,14 @@ def _split_folder(folder, validation, test, seed):
             )
     indices = [np.flatnonzero(parts == part) for part in range(3)]
     return [rng.permutation(indices[0]), *indices[1:]]
+
+
+def _check_shares(validation, test):
+    if min(validation, test) < 0 or validation + test >= 1:
+        raise ValueError(
+            "validation and test are shares from 0 to less than 1 in sum, but got "
+            f"{validation} and {test}."
+        )
 
 
 def _shares(count, *shares):

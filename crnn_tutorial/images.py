@@ -90,8 +90,9 @@ def load_image(path, size=None, channels=3, pad=None):
 
     Parameters
     ----------
-    path : str or path
-        Any format that Pillow reads.
+    path : str, path or open file
+        Any format that Pillow reads. A file is opened in binary mode; ``io.BytesIO``
+        is one.
     size : tuple of two ints, optional
         ``(width, height)`` in pixels; ``None`` keeps the size of the file.
     channels : {3, 1}
@@ -133,7 +134,7 @@ def load_image(path, size=None, channels=3, pad=None):
     size, channels, pad = _check_look(size, channels, pad)
     picture = _open_image(path)
     if picture.mode == "F":
-        _check_range(np.asarray(picture), f"{path}: its pixels")
+        _check_range(np.asarray(picture), f"{_check_file(path)[1]}: its pixels")
     if size is not None:
         picture = _resize_picture(picture, size, pad)
     if picture.mode in ("I;16", "F"):
@@ -351,17 +352,11 @@ def from_patches(patches, image_size):
 
 def _open_image(path):
     """Return the decoded picture, upright, in one of five modes (see `_plain`)."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}. Check the path.")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder. ct.load_image_folder reads folders.")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes). Copy or download it again.")
-    with _open_header(path) as picture:
+    file, name = _check_file(path)
+    with _open_header(file, name) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError(
-                f"{path} is too large: {picture.width} x {picture.height} pixels, but "
+                f"{name} is too large: {picture.width} x {picture.height} pixels, but "
                 f"at most {MAX_PIXELS // 10**6} megapixels are read. Make it smaller."
             )
         try:
@@ -371,34 +366,51 @@ def _open_image(path):
             raise
         except Exception as error:  # decoders raise nearly any type on broken data
             raise ValueError(
-                f"{path} cannot be decoded: it is truncated or damaged ({error}). Copy "
+                f"{name} cannot be decoded: it is truncated or damaged ({error}). Copy "
                 "or download it again."
             ) from error
-        return _plain(upright, path)
+        return _plain(upright, name)
 
 
-def _open_header(path):
+def _check_file(path):
+    """Return what Pillow can open, and what to call it in a message."""
+    if hasattr(path, "read"):
+        name, size = getattr(path, "name", "The file"), path.seek(0, os.SEEK_END)
+        path.seek(0)
+    else:
+        path = name = Path(path)
+        if not path.exists():
+            raise FileNotFoundError(f"There is no file {path}. Check the path.")
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder. ct.load_image_folder reads folders.")
+        size = path.stat().st_size
+    if size == 0:
+        raise ValueError(f"{name} is empty (0 bytes). Copy or download it again.")
+    return path, name
+
+
+def _open_header(file, name):
     # Pillow warns of large pictures through a global filter; ours is put back at once,
     # and the lock keeps the threads of a data loader from putting back each other's.
     try:
         with _open_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(path)
+            return Image.open(file)
     except UnidentifiedImageError as error:
         raise ValueError(
-            f"{path} is no image, or of a format that Pillow cannot read. Save it as "
+            f"{name} is no image, or of a format that Pillow cannot read. Save it as "
             "PNG or JPEG."
         ) from error
     except Image.DecompressionBombError as error:
         raise ValueError(
-            f"{path} is too large: at most {MAX_PIXELS // 10**6} megapixels are read "
+            f"{name} is too large: at most {MAX_PIXELS // 10**6} megapixels are read "
             f"({error}). Make it smaller."
         ) from error
     except PermissionError:
         raise
     except Exception as error:  # a header can be broken in many ways
         raise ValueError(
-            f"{path} cannot be decoded: it is truncated or damaged ({error}). Copy or "
+            f"{name} cannot be decoded: it is truncated or damaged ({error}). Copy or "
             "download it again."
         ) from error
 

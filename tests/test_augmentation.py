@@ -103,3 +103,179 @@ def test_shift_refuses_more_than_the_image(pixels):
 def test_affine_refuses_a_strength_out_of_range(wrong):
     with pytest.raises(ValueError, match=r"scale lies in \[0, 1\)"):
         ct.augment_affine(np.zeros((1, 8, 9, 1)), rng(), **wrong)
+
+
+# Lines of text
+
+
+def bars(count=40, height=20, width=60, left=20, real=60, paper=1.0, ink=0.0):
+    """Paper with an upright bar of ink 4 pixels wide, 6 pixels from top and bottom."""
+    images = np.full((count, height, width, 1), paper, dtype="float32")
+    images[:, 6:-6, left : left + 4] = ink
+    images[:, :, real:] = -1
+    return images
+
+
+STILL = dict.fromkeys(
+    ("shift", "rise", "scale", "squeeze", "shear", "brightness", "contrast", "noise"),
+    0.0,
+)
+
+
+def only(**strengths):
+    """Everything switched off but what is named."""
+    return {**STILL, **strengths}
+
+
+def ink_of(images):
+    """How much ink each column and each row holds, by image."""
+    ink = np.where(images == -1, 0, 1 - images)[..., 0]
+    return ink.sum(axis=1), ink.sum(axis=2)
+
+
+def middles(profile):
+    return (profile * np.arange(profile.shape[1])).sum(axis=1) / profile.sum(axis=1)
+
+
+def test_text_without_strength_is_the_image():
+    images = rng().random((3, 7, 10, 3), dtype="float32")
+    images[1, :, 6:] = -1
+    same = ct.augment_text_images(images, rng(), **STILL)
+    np.testing.assert_allclose(same, images, atol=1e-6)
+
+
+@pytest.mark.parametrize("real", [60, 45])
+def test_text_is_shifted_by_shares_of_its_own_width_and_height(real):
+    images = bars(2000, real=real)
+    moved = ct.augment_text_images(images, rng(), **only(shift=0.2, rise=0.1))
+    columns, rows = ink_of(moved)
+    np.testing.assert_allclose(columns.sum(axis=1), 4 * 8, rtol=1e-3)  # nothing lost
+    x, y = middles(columns) - 21.5, middles(rows) - 9.5
+    for way, most in ((x, 0.2 * real), (y, 2)):
+        assert -most - 1e-3 < way.min() < -0.98 * most
+        assert most + 1e-3 > way.max() > 0.98 * most
+    assert abs(np.corrcoef(x, y)[0, 1]) < 0.1  # both directions by themselves
+
+
+@pytest.mark.parametrize("paper, ink", [(1.0, 0.0), (0.2, 0.9), (0.5, 0.6)])
+@pytest.mark.parametrize("left", [0, 1, 30, 41])
+def test_text_never_leaves_the_real_part_of_the_picture(paper, ink, left):
+    images = bars(300, left=left, real=45, paper=paper, ink=ink)
+    strong = only(shift=3, rise=3, scale=0.3, squeeze=0.3, shear=0.3)
+    moved = ct.augment_text_images(images, rng(), **strong)
+    assert np.array_equal(moved == -1, images == -1)
+    strength = (moved[..., :45, 0] - paper) / (ink - paper)
+    assert (strength > -1e-5).all()
+    mass = strength.sum(axis=(1, 2))
+    # zoom changes the area; a bar that is cut off would lose more than that
+    assert mass.min() > 32 * 0.7**3 * 0.85 and mass.max() < 32 * 1.3**2 * 1.1
+    bright = strength.max(axis=(1, 2))
+    assert bright.min() > 0.7
+
+
+def test_a_picture_full_to_its_edges_moves_only_as_far_as_it_was_squeezed():
+    images = bars(500, left=0)
+    images[:, 6:-6, -4:] = 0  # a second bar at the other end
+    still = ct.augment_text_images(images, rng(), **only(shift=0.5))
+    np.testing.assert_allclose(still, images, atol=1e-5)
+    moved = ct.augment_text_images(images, rng(), **only(shift=0.5, squeeze=0.3))
+    columns, _ = ink_of(moved)
+    first = (columns > 1).argmax(axis=1)
+    last = 60 - (columns[:, ::-1] > 1).argmax(axis=1)
+    assert first.max() > 9 and last.min() < 51  # up to 30 % of 60 pixels are free
+    assert (columns.sum(axis=1) > 2 * 4 * 8 * 0.65).all()  # both bars are still there
+    assert (last - first).min() > 0.68 * 60
+
+
+def test_text_is_slanted_by_pixels_to_the_side_for_each_pixel_up():
+    moved = ct.augment_text_images(bars(500), rng(), **only(shear=0.3))
+    ink = np.where(moved == -1, 0, 1 - moved)[..., 0]
+    upper, lower = (middles(ink[:, rows].sum(axis=1)) for rows in ([7, 8], [11, 12]))
+    slant = (upper - lower) / 4  # rows 7.5 and 11.5
+    assert -0.301 < slant.min() < -0.29 and 0.29 < slant.max() < 0.301
+
+
+def test_width_and_height_change_by_themselves():
+    moved = ct.augment_text_images(bars(800), rng(), **only(scale=0.25))
+    columns, rows = ink_of(moved)
+    high, wide = columns.max(axis=1), rows.max(axis=1)
+    for length, whole in ((high, 8), (wide, 4)):
+        assert 0.72 * whole < length.min() < 0.8 * whole
+        assert 1.2 * whole < length.max() < 1.28 * whole
+    assert abs(np.corrcoef(high, wide)[0, 1]) < 0.1
+
+
+def test_what_comes_in_has_the_colour_of_the_border():
+    images = np.empty((50, 12, 30, 3), dtype="float32")
+    images[:] = np.array([0.9, 0.5, 0.2], "float32")
+    images[:, 4:8, 10:20] = 0
+    moved = ct.augment_text_images(images, rng(), **only(shift=0.3, rise=0.3))
+    assert (moved[:, 4:8, 10:20] != images[:, 4:8, 10:20]).any()
+    for channel, value in enumerate((0.9, 0.5, 0.2)):
+        np.testing.assert_allclose(moved[:, 0, 0, channel], value, atol=1e-6)
+
+
+def test_brightness_is_added_and_contrast_moves_away_from_grey():
+    images = bars(3000, paper=0.6, ink=0.4)
+    bright = ct.augment_text_images(images, rng(), **only(brightness=0.2))
+    added = bright - images
+    assert np.ptp(added, axis=(1, 2, 3)).max() < 1e-5
+    assert added.min() == pytest.approx(-0.2, abs=1e-3)
+    assert added.max() == pytest.approx(0.2, abs=1e-3)
+    hard = ct.augment_text_images(images, rng(), **only(contrast=0.5))
+    np.testing.assert_allclose(hard.max((1, 2, 3)) + hard.min((1, 2, 3)), 1, atol=1e-5)
+    spread = np.ptp(hard, axis=(1, 2, 3))
+    assert spread.min() == pytest.approx(0.1, abs=1e-3)
+    assert spread.max() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_noise_has_at_most_the_given_standard_deviation():
+    images = np.full((200, 16, 64, 1), 0.5, dtype="float32")
+    images[:, :, 40:] = -1
+    noisy = ct.augment_text_images(images, rng(), **only(noise=0.1))
+    deviation = noisy[:, :, :40].std(axis=(1, 2, 3))
+    assert deviation.min() < 0.005 and 0.095 < deviation.max() < 0.105
+    assert (noisy[:, :, 40:] == -1).all()
+    neighbours = noisy[:, :, :39] - 0.5, noisy[:, :, 1:40] - 0.5
+    assert abs(np.corrcoef(neighbours[0].ravel(), neighbours[1].ravel())[0, 1]) < 0.01
+
+
+def test_text_augmentation_is_decided_by_the_generator_and_keeps_the_range():
+    images = ct.load_digit_strings(sizes=(30, 1, 1)).train.images
+    before = images.copy()
+    first, again, other = (
+        ct.augment_text_images(images, rng(seed)) for seed in (1, 1, 2)
+    )
+    assert (first == again).all() and (first != other).any()
+    assert first.dtype == np.float32
+    assert np.array_equal(first == -1, images == -1)
+    assert first[first != -1].min() >= 0 and first.max() <= 1
+    assert (images == before).all()
+
+
+def test_an_empty_line_stays_empty():
+    blank = np.full((4, 8, 20, 1), 0.7, dtype="float32")
+    blank[2, :, 9:] = -1
+    moved = ct.augment_text_images(blank, rng(), **only(shift=0.5, squeeze=0.5))
+    np.testing.assert_allclose(moved, blank, atol=1e-6)
+
+
+def test_text_is_augmented_faster_than_any_model_reads_it():
+    images = rng().random((16, 32, 96, 1), dtype="float32")
+    ct.augment_text_images(images, rng())
+
+    def seconds():
+        start = time.process_time()
+        for _ in range(20):
+            ct.augment_text_images(images, rng())
+        return time.process_time() - start
+
+    assert min(seconds() for _ in range(3)) < 5 * 320 / 5000  # five times for CI
+
+
+@pytest.mark.parametrize("name", STILL)
+def test_text_strengths_out_of_their_range_are_named(name):
+    top = 1.0 if name in ("scale", "squeeze", "contrast") else np.inf
+    for wrong in (-0.1, top, np.nan):
+        with pytest.raises(ValueError, match=f"{name} .*but got {wrong}"):
+            ct.augment_text_images(bars(1), rng(), **{name: wrong})

@@ -1,5 +1,7 @@
 """Images: what goes in comes out, at the right size, in the right range."""
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -363,3 +365,24 @@ def test_padding_passes_only_where_it_is_expected():
     images[0, 0, 0] = -0.5
     with pytest.raises(ValueError, match=r"\(or -1 for padding\), but got -1 to 0"):
         ct.check_images(images, padded=True)
+
+
+def test_an_open_file_is_read_like_a_path(tmp_path):
+    path = save(tmp_path / "a.png", random_image(9, 12, 3))
+    with path.open("rb") as file:
+        file.read(3)  # wherever it stands
+        assert np.array_equal(ct.load_image(file), ct.load_image(path))
+    assert np.array_equal(
+        ct.load_image(io.BytesIO(path.read_bytes()), size=(4, 3)),
+        ct.load_image(path, size=(4, 3)),
+    )
+
+
+@pytest.mark.parametrize("content, words", [(b"", "is empty"), (b"text", "is no image")])
+def test_an_open_file_is_called_by_its_name(content, words):
+    file = io.BytesIO(content)
+    with pytest.raises(ValueError, match=f"The file {words}"):
+        ct.load_image(file)
+    file.name = "words.zip/a.png"
+    with pytest.raises(ValueError, match=f"words.zip/a.png {words}"):
+        ct.load_image(file)
