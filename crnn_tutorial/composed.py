@@ -1,4 +1,4 @@
-"""Strings, clips and scenes composed of real handwritten digits.
+"""Strings and scenes composed of real handwritten digits.
 
 Sizes are ``(height, width)``, the shape of the arrays.
 """
@@ -135,74 +135,6 @@ def digit_string(text="2015", seed=0):
     return np.concatenate(_enlarge(test.images[chosen]), axis=1)
 
 
-def load_direction_clips(sizes=(1600, 320, 480), frames=8, size=(16, 32), seed=0):
-    """Compose clips of a digit that crosses the picture to the right or to the left.
-
-    Class 1 is class 0 played backwards. A digit that leaves the picture comes in again
-    on the other side, and each clip stands there with each of its frames as the first.
-    So each frame, *at each place in the clip*, occurs equally often in both classes:
-    whoever looks at one frame is right in exactly half of the clips.
-
-    Parameters
-    ----------
-    sizes : tuple of three ints
-        How many clips to train, to validate and to test: multiples of ``2 * frames``.
-    frames : int
-        Frames in a clip, 3 or more and no more than the width.
-    size : tuple of two ints
-        ``(height, width)`` of a frame in pixels, at least (8, 16).
-    seed : int
-        Draws the digits and their places.
-
-    Returns
-    -------
-    Dataset
-        Images ``(clips, frames, height, width, 1)`` in [0, 1]; targets 0 and 1. The
-        splits share no digit.
-
-    Raises
-    ------
-    ValueError
-        If an argument makes no sense.
-
-    References
-    ----------
-    The digits of `load_digits`. D. Wei et al., "Learning and using the arrow of time",
-    CVPR 2018, asks the same of films.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> clips = ct.load_direction_clips(sizes=(32, 16, 16))
-    >>> clips.train.images.shape, clips.class_names
-    ((32, 8, 16, 32, 1), ('to the right', 'to the left'))
-    >>> start = clips.train.images[:, 0]  # as many pixels at each place in both classes
-    >>> by_class = [start[clips.train.targets == i].sum(axis=0) for i in (0, 1)]
-    >>> bool((by_class[0] == by_class[1]).all())
-    True
-    """
-    height, width = _check_canvas(size, _DIGIT, 2 * _DIGIT)
-    if not 3 <= frames <= width:
-        raise ValueError(
-            f"frames is from 3 to the width, {width}, but got {frames}. With two "
-            "frames, forward and backward are the same."
-        )
-    reason = "each clip stands in both classes with each of its frames as the first"
-    sizes = _check_sizes(sizes, 2 * frames, reason)
-    rng = np.random.default_rng(seed)
-    digits = load_digits(seed)
-    parts = (digits.train, digits.validation, digits.test)
-    return Dataset(
-        *(
-            _cross(part.images, count, frames, (height, width), rng)
-            for part, count in zip(parts, sizes, strict=True)
-        ),
-        class_names=("to the right", "to the left"),
-        source=f"composed from: {DIGITS_SOURCE}",
-        licence=DIGITS_LICENCE,
-    )
-
-
 def load_digit_pairs(
     distance=24, size=(16, 96), pair="01", sizes=(2000, 300, 500), seed=0
 ):
@@ -312,26 +244,6 @@ def _enlarge(images):
     return np.stack([resize_image(image, (2 * _DIGIT,) * 2) for image in images])
 
 
-def _cross(images, count, frames, size, rng):
-    height, width = size
-    groups = count // (2 * frames)
-    chosen = np.resize(rng.permutation(len(images)), groups)
-    tops = rng.integers(0, height - _DIGIT + 1, groups)
-    starts = rng.integers(0, width, groups)
-    steps = np.round(np.arange(frames) * width / frames).astype(int)
-    clips = np.empty((groups, frames, frames, height, width, 1), np.float32)
-    for clip, digit, top, start in zip(
-        clips, images[chosen], tops, starts, strict=True
-    ):
-        still = np.zeros((height, width, 1), np.float32)
-        still[top : top + _DIGIT, :_DIGIT] = digit
-        cycle = np.stack([np.roll(still, start + step, axis=1) for step in steps])
-        for first in range(frames):
-            clip[first] = np.roll(cycle, -first, axis=0)
-    clips = clips.reshape(-1, *clips.shape[2:])
-    return _shuffle(clips, clips[:, ::-1], rng)
-
-
 def _place_pairs(split, count, distance, size, pair, rng):
     height, width = size
     half, margin = count // 2, distance - _DIGIT
@@ -350,12 +262,13 @@ def _place_pairs(split, count, distance, size, pair, rng):
         ):
             picture[:, left : left + _DIGIT] = one
             picture[:, left + distance : left + distance + _DIGIT] = other
-    return _shuffle(ordered, exchanged, rng)
+    return _shuffle([ordered, exchanged], rng)
 
 
-def _shuffle(class_0, class_1, rng):
-    images = np.concatenate([class_0, class_1])
-    targets = np.repeat([0, 1], [len(class_0), len(class_1)])
+def _shuffle(classes, rng):
+    """Return a split of all classes' images, in random order."""
+    images = np.concatenate(classes)
+    targets = np.repeat(np.arange(len(classes)), [len(part) for part in classes])
     order = rng.permutation(len(images))
     return Split(images[order], targets[order])
 

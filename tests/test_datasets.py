@@ -669,89 +669,16 @@ def test_the_running_example(large_digits):
     assert not np.array_equal(image, ct.digit_string(seed=3))
 
 
-# Clips
-
-
-@pytest.fixture(scope="module")
-def clips():
-    return ct.load_direction_clips(sizes=(160, 48, 32), seed=1)
-
-
-def by_class(split):
-    return [split.images[split.targets == i] for i in (0, 1)]
-
-
-def test_class_1_is_class_0_played_backwards(clips):
-    for split in splits_of(clips):
-        forward, backward = by_class(split)
-        assert Counter(as_bytes(backward)) == Counter(as_bytes(forward[:, ::-1]))
-        assert len(forward) == len(backward) == len(split) // 2
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"frames": 3},
-        {"frames": 6, "size": (12, 32)},
-        {"frames": 5, "size": (8, 17)},
-    ],
-)
-def test_no_frame_at_any_place_tells_the_class(options):
-    sizes = (8 * options.get("frames", 8),) * 3
-    clips = ct.load_direction_clips(sizes=sizes, **options)
-    for split in splits_of(clips):
-        forward, backward = by_class(split)
-        for k in range(split.images.shape[1]):
-            assert Counter(as_bytes(forward[:, k])) == Counter(as_bytes(backward[:, k]))
-        # ... but the whole clip does
-        assert not set(as_bytes(forward)) & set(as_bytes(backward))
-
-
-def test_class_0_moves_to_the_right(clips):
-    forward, _ = by_class(clips.train)
-    for clip in forward:
-        for now, then in zip(clip[:-1], clip[1:], strict=True):
-            assert np.array_equal(np.roll(now, 4, axis=1), then)  # 32 pixels, 8 frames
-
-
-def native(image):
-    """The 8 x 8 digit in a picture, found through the ring that wraps around."""
-    height, width = image.shape[:2]
-    ring = np.concatenate([image, image[:, :8]], axis=1)
-    for top in range(height - 7):
-        for left in range(width):
-            window = ring[top : top + 8, left : left + 8]
-            if np.isclose(window.sum(), image.sum()):
-                yield window.tobytes()
-
-
-def test_clips_share_no_digit_and_use_their_own_split(clips):
-    digits = ct.load_digits(seed=1)
-    for split, own in zip(splits_of(clips), splits_of(digits), strict=True):
-        known = set(as_bytes(own.images))
-        for clip in split.images[::5]:
-            assert any(digit in known for digit in native(clip[0]))
-
-
-def test_clips_use_many_digits_places_and_heights(clips):
-    first = clips.train.images[:, 0, :, :, 0]
-    ink = {round(float(image.sum()), 3) for image in first}
-    assert len(ink) >= 9  # ten digits, two may weigh the same
-    tops = {int(np.flatnonzero(image.any(axis=1))[0]) for image in first}
-    assert len(tops) > 3
-
-
-def test_clips_are_shuffled(clips):
-    assert 30 < np.abs(np.diff(clips.train.targets)).sum() < 130
-
-
 # Pairs
 
 
 @pytest.fixture(scope="module")
 def pairs():
     return ct.load_digit_pairs(sizes=(60, 20, 20), seed=4)
+
+
+def by_class(split):
+    return [split.images[split.targets == i] for i in (0, 1)]
 
 
 def windows(images, height, width):
