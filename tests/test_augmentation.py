@@ -173,9 +173,22 @@ def test_text_never_leaves_the_real_part_of_the_picture(paper, ink, left):
     assert bright.min() > 0.7
 
 
-def test_a_picture_full_to_its_edges_moves_only_as_far_as_it_was_squeezed():
-    images = bars(500, left=0)
+def full_to_the_edges(count):
+    images = bars(count, left=0)
     images[:, 6:-6, -4:] = 0  # a second bar at the other end
+    return images
+
+
+def test_a_picture_full_to_its_edges_loses_nothing_when_enlarged_and_slanted():
+    strong = only(scale=0.3, shear=0.4)
+    moved = ct.augment_text_images(full_to_the_edges(500), rng(), **strong)
+    columns, _ = ink_of(moved)
+    for side in (columns[:, :30], columns[:, 30:]):
+        assert side.sum(axis=1).min() > 4 * 8 * 0.7**2 * 0.9
+
+
+def test_a_picture_full_to_its_edges_moves_only_as_far_as_it_was_squeezed():
+    images = full_to_the_edges(500)
     still = ct.augment_text_images(images, rng(), **only(shift=0.5))
     np.testing.assert_allclose(still, images, atol=1e-5)
     moved = ct.augment_text_images(images, rng(), **only(shift=0.5, squeeze=0.3))

@@ -116,9 +116,10 @@ def test_what_is_no_image_of_text_is_refused_and_named(images, parts):
         ct.stack_text_images(images)
 
 
-def test_minus_one_before_the_padding_is_no_pixel():
+@pytest.mark.parametrize("column", [1, 3])
+def test_minus_one_outside_of_the_padding_is_no_pixel(column):
     image = line(8, 4)[np.newaxis].copy()
-    image[0, 2, 1] = -1  # a hole, not a column on the right
+    image[0, 2, column] = -1  # a hole, not a whole column on the right
     with refuses("images[0]", "between 0 and 1"):
         ct.stack_text_images(image)
 
