@@ -228,6 +228,13 @@ def test_what_comes_in_has_the_colour_of_the_border():
         np.testing.assert_allclose(moved[:, 0, 0, channel], value, atol=1e-6)
 
 
+def test_padding_has_no_part_in_the_colour_of_the_border():
+    images = bars(50, width=200, left=3, real=12, paper=0.8)
+    moved = ct.augment_text_images(images, rng(), **only(shift=0.3))
+    assert (moved[:, 8, 3:7] != images[:, 8, 3:7]).any()
+    np.testing.assert_allclose(moved[:, 0, :12], 0.8, atol=1e-6)
+
+
 def test_brightness_is_added_and_contrast_moves_away_from_grey():
     images = bars(3000, paper=0.6, ink=0.4)
     bright = ct.augment_text_images(images, rng(), **only(brightness=0.2))
