@@ -220,19 +220,23 @@ class Pen:
         ValueError
             If the width given is too small for one of them in the smallest size.
         """
-        needed = max(self._widest(font, texts) for font in self.fonts)
-        if self.width is None:
-            self.width = 16 * -(-needed // 16)
+
+        def widest(size, spacing):
+            return max(self._widest(f, texts, size, spacing) for f in self.fonts)
+
+        needed = widest(self.sizes[0], self.spacings[0])
+        if self.width is None:  # most lines keep the size they draw
+            usual = widest(sum(self.sizes) // 2, sum(self.spacings) / 2)
+            self.width = 16 * -(-max(needed, usual) // 16)
         elif self.width < needed:
             raise ValueError(
                 f"The widest line needs {needed} pixels, but width is {self.width}. "
                 "Give a larger width, a smaller height, or shorter texts."
             )
 
-    def _widest(self, font, texts):
-        """Return a width within which each text can be drawn in the smallest size."""
-        size = self.sizes[0]
-        gap = self.spacings[0] * size
+    def _widest(self, font, texts, size, spacing):
+        """Return a width within which each text can be drawn."""
+        gap = spacing * size
         glyphs = {c: read_glyph(font, size, c) for c in self.characters}
         steps = {c: glyph.advance + gap for c, glyph in glyphs.items()}
         pen = max(sum(map(steps.__getitem__, text)) for text in texts)

@@ -98,7 +98,7 @@ def render_text_lines(
     ((2, 32, 160, 1), ['CRNN', '2015'])
     >>> digits = ct.Alphabet("0123456789")
     >>> ct.render_text_lines(digits, 3, length=4, fonts="test", seed=1).targets
-    ['8989', '1239', '3894']
+    ['4579', '0189', '2384']
     """
     rng = np.random.default_rng(seed)
     words = _check_texts(texts, number, length)
@@ -135,7 +135,8 @@ class TextLineStream(keras.utils.PyDataset):
         That of the model, which encodes the targets. All characters of the texts by
         default, or the alphabet in their place.
     width : int, optional
-        Of all images in pixels; the smallest that holds every line by default.
+        Of all images in pixels; by default one that holds every line, and any
+        of middle size and spacing as it is.
     length : int or tuple of two ints
         As in `render_text_lines`.
     seed : int
@@ -158,7 +159,7 @@ class TextLineStream(keras.utils.PyDataset):
     >>> images.shape, targets.shape, len(stream)
     ((16, 32, 80, 1), (16, 4), 50)
     >>> digits.decode(targets)[:3]
-    ['2018', '0208', '4848']
+    ['8652', '3000', '1869']
     """
 
     def __init__(
