@@ -7,6 +7,9 @@ texts, but count on the arrays that a model trains on, cheaply enough for every 
 import keras
 from keras import ops
 
+BLOCK = 8  # steps of which the least is sought at once
+FAR = 1e6  # more than any text has characters
+
 register = keras.saving.register_keras_serializable(package="crnn_tutorial")
 
 
@@ -92,7 +95,7 @@ class CharacterErrorRate(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         targets = _targets(y_true)
-        edits = ops.cast(_edits(targets, *_read(y_pred, self.merge_repeats)), "float32")
+        edits = _edits(targets, *_read(y_pred, self.merge_repeats))  # (batch,)
         characters = ops.sum(ops.cast(targets != 0, "float32"), axis=1)  # (batch,)
         if sample_weight is not None:
             weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
@@ -118,31 +121,28 @@ def _targets(targets):
 
 
 def _read(outputs, merge_repeats):
-    """Return each step's class and whether a character is read there, 1 or 0."""
+    """Return each step's class and whether a character is read there, both or 0."""
     classes = ops.cast(ops.argmax(outputs, axis=-1), "int32")  # (batch, steps)
     read = classes != 0
     if merge_repeats:
         before = ops.pad(classes[:, :-1], [[0, 0], [1, 0]])  # 0 before the first
         read = ops.logical_and(read, classes != before)
-    read = ops.cast(read, "int32")
-    return classes * read, read
+    return ops.where(read, classes, 0), ops.cast(read, "int32")
 
 
 def _matches(targets, outputs, merge_repeats):
-    """Return 1.0 for each image whose text is right, else 0.0: ``(batch,)``."""
+    """Return whether each image's text is right: ``(batch,)``."""
     targets = _targets(targets)
     classes, read = _read(outputs, merge_repeats)
+    length = ops.sum(ops.cast(targets != 0, "int32"), axis=1)
     # What is read at a step belongs to the place that so many characters precede. A
     # last 0 in the targets is where all lands that is read beyond their end.
     targets = ops.pad(targets, [[0, 0], [0, 1]])
     last = ops.shape(targets)[1] - 1
     places = ops.minimum(ops.cumsum(read, axis=1) - read, last)
-    wrong = read * ops.cast(
-        classes != ops.take_along_axis(targets, places, axis=1), "int32"
-    )
-    length = ops.sum(ops.cast(targets != 0, "int32"), axis=1)
-    missing = length - ops.sum(read, axis=1)
-    return ops.logical_and(ops.max(wrong, axis=1) == 0, missing == 0)
+    right = classes == ops.take_along_axis(targets, places, axis=1)
+    right = ops.all(ops.logical_or(right, read == 0), axis=1)
+    return ops.logical_and(right, ops.sum(read, axis=1) == length)
 
 
 def _edits(targets, classes, read):
@@ -153,18 +153,18 @@ def _edits(targets, classes, read):
     characters read until there, a step at which nothing is read changes nothing, an
     insertion costs nothing, and the best place for it is the least so far.
     """
-    far = 1 << 20
-    steps = ops.shape(classes)[1] + 1  # and the one before the first
-    backwards = far * ops.tril(ops.ones((steps, steps), "int32"), -1)  # [from, to]
-    row = ops.zeros_like(ops.pad(classes, [[0, 0], [1, 0]]))  # (batch, steps)
+    # One step before the first, and some after the last until all blocks are full.
+    after = BLOCK - 1 - ops.shape(classes)[1] % BLOCK
+    classes, read = (ops.pad(x, [[0, 0], [0, after]]) for x in (classes, read))
+    read = ops.cast(read, "float32")
+    row = ops.zeros_like(ops.pad(read, [[0, 0], [1, 0]]))  # (batch, steps)
 
     def next_row(place, row):
         wanted = ops.take(targets, ops.reshape(place, (1,)), axis=1)  # (batch, 1)
-        differs = ops.cast(classes != wanted, "int32")
+        differs = ops.cast(classes != wanted, "float32")
         replaced = row[:, :-1] + differs - read
-        replaced = ops.pad(replaced, [[0, 0], [1, 0]], constant_values=far)
-        best = ops.minimum(row + 1, replaced)  # row + 1: the character is not read
-        best = ops.min(best[:, :, None] + backwards, axis=1)  # the least so far
+        replaced = ops.pad(replaced, [[0, 0], [1, 0]], constant_values=FAR)
+        best = _least_so_far(ops.minimum(row + 1, replaced))  # row + 1: it is missing
         return ops.where(wanted != 0, best, row)
 
     length = targets.shape[1]
@@ -174,3 +174,17 @@ def _edits(targets, classes, read):
         for place in range(length):
             row = next_row(place, row)
     return row[:, -1] + ops.sum(read, axis=1)
+
+
+def _least_so_far(row):
+    """Return the cumulative minimum along ``(batch, steps)``, in blocks of steps."""
+    number = ops.shape(row)[1] // BLOCK
+    blocks = ops.reshape(row, (-1, number, BLOCK))
+    inside = ops.min(blocks[..., None] + _later(BLOCK, 0), axis=2)
+    before = ops.min(inside[:, :, -1:] + _later(number, 1), axis=1)  # (batch, number)
+    return ops.reshape(ops.minimum(inside, before[..., None]), ops.shape(row))
+
+
+def _later(size, by):
+    """Return 0 where the column is at least ``by`` after the row, else ``FAR``."""
+    return FAR * (1 - ops.triu(ops.ones((size, size)), by))  # (size, size)
