@@ -179,12 +179,16 @@ def full_to_the_edges(count):
     return images
 
 
-def test_a_picture_full_to_its_edges_loses_nothing_when_enlarged_and_slanted():
-    strong = only(scale=0.3, shear=0.4)
-    moved = ct.augment_text_images(full_to_the_edges(500), rng(), **strong)
+@pytest.mark.parametrize(
+    "strong, least",
+    # 10 rows of ink and its soft edge, slanted by 1: 10 more columns than the 60
+    [({"scale": 0.3}, 0.7**2), ({"shear": 1}, 60 / 70)],
+)
+def test_a_picture_full_to_its_edges_loses_nothing(strong, least):
+    moved = ct.augment_text_images(full_to_the_edges(500), rng(), **only(**strong))
     columns, _ = ink_of(moved)
     for side in (columns[:, :30], columns[:, 30:]):
-        assert side.sum(axis=1).min() > 4 * 8 * 0.7**2 * 0.9
+        assert side.sum(axis=1).min() > 4 * 8 * least * 0.95
 
 
 def test_a_picture_full_to_its_edges_moves_only_as_far_as_it_was_squeezed():
