@@ -42,7 +42,7 @@ def render_text_lines(
         How many lines. Needed with an alphabet; with texts: so many, drawn at random.
     fonts : {"train", "validation", "test"} or list of paths
         Fonts that come with Matplotlib and Pillow, or your own files (TrueType or
-        OpenType). ``"train"``: DejaVu Sans, DejaVu Sans Mono and Computer Modern (13
+        OpenType). ``"train"``: DejaVu Sans, DejaVu Sans Mono and Computer Modern (12
         fonts); ``"validation"``: DejaVu Serif (4); ``"test"``: STIX and Aileron (5). Of
         these, a font that lacks a character of the texts is left out.
     photographs : {"train", "validation", "test"}, optional
