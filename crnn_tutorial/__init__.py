@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "photographs",
         "pictures",
         "plots",
+        "reading",
         "sequence_models",
         "tables",
         "text_lines",
@@ -105,6 +106,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "build_text_recognizer",
         ],
         "clip_models": ["build_clip_cnn", "build_video_classifier"],
+        "reading": ["Reading", "read_text"],
         "training": ["set_seed", "train_crnn_model", "train_text_recognizer"],
         "baselines": ["nearest_class_mean"],
         "controls": [

@@ -1,0 +1,250 @@
+"""Texts, confidences and columns: read from images whose answer is known."""
+
+import math
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import crnn_tutorial as ct
+from crnn_tutorial import heads, layers
+from crnn_tutorial.reading import Reading, text_probability
+
+ABC = "abc"
+HEIGHT, POOL = 4, 4  # a step of the reader below is four columns wide
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """A reader without weights to train: the brightness of a step's rows is its logits.
+
+    Row k of an image is the score of class k, so each test writes down what is read.
+    """
+    image = keras.Input((HEIGHT, None, 1), name="image")
+    mask = layers.ColumnMask()(image)
+    mask = layers.PoolMask(POOL)(mask)
+    rows = keras.layers.AveragePooling2D((1, POOL), padding="valid")(image)
+    sequence = layers.MapToSequence()(rows)
+    last = layers.CharacterLogits(ABC, name="logits")
+    model = keras.Model(image, last(sequence, mask))
+    last.dense.set_weights([20 * np.eye(4), np.zeros(4)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def fixed():
+    return ct.build_fixed_length_reader((8, 16, 1), ABC, 3, filters=(2,))
+
+
+def draw(steps, doubt=0.0):
+    """An image whose steps say these classes, such as "1102", each with some doubt."""
+    columns = (1 - doubt) * np.eye(4)[[int(k) for k in steps]] + doubt / 4
+    return np.repeat(columns.T, POOL, axis=1)[..., np.newaxis].astype("float32")
+
+
+class TestGreedy:
+    def test_texts(self, reader):
+        images = np.stack([draw("1102"), draw("1122"), draw("0000"), draw("3010")])
+        assert ct.read_text(reader, images) == ["ab", "ab", "", "ca"]
+
+    def test_it_is_what_the_head_decodes(self, reader):
+        images = np.random.default_rng(0).random((9, HEIGHT, 40, 1), dtype="float32")
+        outputs = reader.predict(images, verbose=0)
+        answers = heads.of(reader).decode(outputs)
+        assert ct.read_text(reader, images, batch_size=4) == answers
+        readings = ct.read_text(reader, images, return_confidence=True)
+        assert [reading.text for reading in readings] == answers
+
+    def test_images_of_different_widths_are_read_as_alone(self, reader):
+        images = [draw("1"), draw("1020301"), draw("22033")]
+        assert ct.read_text(reader, images) == ["a", "abca", "bc"]
+        alone = [ct.read_text(reader, [i], return_confidence=True)[0] for i in images]
+        together = ct.read_text(reader, images, return_confidence=True)
+        for one, other in zip(alone, together, strict=True):
+            assert one.columns == other.columns
+            assert one.confidence == pytest.approx(other.confidence, abs=1e-6)
+
+    def test_one_image_is_a_list_of_one(self, reader):
+        assert ct.read_text(reader, draw("102")) == ["ab"]
+
+    def test_the_search_for_the_text_costs_little(self, reader):
+        """500 words of 25 steps: far less than any model needs for them."""
+        outputs = np.random.default_rng(0).random((500, 25, 4))
+        start = time.process_time()
+        heads.of(reader).decode(outputs)
+        assert time.process_time() - start < 0.1
+
+
+class TestConfidence:
+    def test_it_is_the_sum_over_all_alignments(self, reader):
+        images = np.stack([draw("1102", 0.9), draw("1310", 0.95)])
+        logits = np.float64(reader.predict(images, verbose=0))
+        chances = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        for reading, chance in zip(
+            ct.read_text(reader, images, return_confidence=True), chances, strict=True
+        ):
+            classes = [ABC.index(letter) + 1 for letter in reading.text]
+            expected = text_probability(chance, classes)
+            assert reading.confidence == pytest.approx(expected, abs=1e-9)
+            assert expected > chance.max(axis=1).prod()  # one path alone is less
+
+    def test_doubt_lowers_it(self, reader):
+        values = [
+            ct.read_text(reader, draw("1020", doubt), return_confidence=True)[0][1]
+            for doubt in (0, 0.5, 0.8)
+        ]
+        assert 1 >= values[0] > values[1] > values[2] > 0
+        assert values[0] == pytest.approx(1, abs=1e-6)
+
+
+class TestColumns:
+    def test_where_each_character_stands(self, reader):
+        reading = ct.read_text(reader, draw("0110220"), return_confidence=True)[0]
+        assert reading == Reading("ab", reading.confidence, [(4, 11), (16, 23)])
+
+    def test_padding_is_no_part_of_them(self, reader):
+        image = draw("0022")[:, :-2]  # half of the last step is padding
+        images = [image, draw("11111111")]
+        readings = ct.read_text(reader, images, return_confidence=True)
+        assert readings[0].columns[0][1] == image.shape[1] - 1
+        assert readings[1].columns == [(0, 31)]
+
+    def test_nothing_read_stands_nowhere(self, reader):
+        reading = ct.read_text(reader, draw("000"), return_confidence=True)[0]
+        assert (reading.text, reading.columns) == ("", [])
+
+
+class TestBeam:
+    def test_it_adds_up_alignments_where_greedy_takes_one(self, reader):
+        """At both steps blank is best, with "a" close behind it: "a" is likelier."""
+        columns = np.array([[0.5, 0.48, 0, 0]] * 2)
+        image = np.repeat(columns.T, POOL, axis=1)[..., np.newaxis].astype("float32")
+        greedy = ct.read_text(reader, image, return_confidence=True)[0]
+        beam = ct.read_text(reader, image, 3, return_confidence=True)[0]
+        assert (greedy.text, beam.text) == ("", "a")
+        assert beam.confidence > greedy.confidence
+
+    def test_it_never_finds_a_less_probable_text(self, reader):
+        rng = np.random.default_rng(0)
+        images = rng.random((12, HEIGHT, 32, 1), dtype="float32") / 10
+        greedy, narrow, wide = (
+            ct.read_text(reader, images, width, return_confidence=True)
+            for width in (1, 4, 40)
+        )
+        for one, few, many in zip(greedy, narrow, wide, strict=True):
+            assert many.confidence >= few.confidence - 1e-12
+            assert many.confidence >= one.confidence - 1e-12
+        assert any(g.text != w.text for g, w in zip(greedy, wide, strict=True))
+
+    def test_padding_changes_nothing(self, reader):
+        image = np.random.default_rng(1).random((HEIGHT, 20, 1), dtype="float32") / 10
+        alone = ct.read_text(reader, [image], 10, return_confidence=True)[0]
+        wide = [image, draw("1" * 12)]
+        padded = ct.read_text(reader, wide, 10, return_confidence=True)[0]
+        assert (padded.text, padded.columns) == (alone.text, alone.columns)
+        assert padded.confidence == pytest.approx(alone.confidence, abs=1e-6)
+
+
+class TestWords:
+    def test_only_they_are_read(self, reader):
+        images = [draw("1020", 0.6), draw("3010", 0.6)]
+        assert ct.read_text(reader, images, words=["ac", "cb", "b"]) == ["ac", "cb"]
+        assert ct.read_text(reader, images, words=["ab", "", "ca"]) == ["ab", "ca"]
+
+    def test_the_most_probable_word_with_its_own_probability(self, reader):
+        rng = np.random.default_rng(0)
+        image = rng.random((1, HEIGHT, 24, 1), dtype="float32") / 10
+        words = ["a", "ab", "abc", "cab", "bb", "", "cabcab"]
+        logits = np.float64(reader.predict(image, verbose=0)[0])
+        chances = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        known = {
+            w: text_probability(chances, [ABC.index(c) + 1 for c in w]) for w in words
+        }
+        reading = ct.read_text(reader, image, words=words, return_confidence=True)[0]
+        assert reading.text == max(known, key=known.get)
+        assert reading.confidence == pytest.approx(max(known.values()), abs=1e-9)
+
+    def test_an_image_of_no_word_has_a_low_confidence(self, reader):
+        reading = ct.read_text(
+            reader, draw("1020"), words=["cc"], return_confidence=True
+        )[0]
+        assert reading.text == "cc" and reading.confidence < 1e-6
+
+    def test_a_word_that_does_not_fit_has_none(self, reader):
+        reading = ct.read_text(
+            reader, draw("1020"), words=["abcab"], return_confidence=True
+        )[0]
+        assert reading == Reading("abcab", 0.0, [])
+
+
+class TestFixedLength:
+    def test_confidence_is_a_product_and_no_column_is_known(self, fixed):
+        images = np.random.default_rng(0).random((5, 8, 16, 1), dtype="float32")
+        outputs = fixed.predict(images, verbose=0)
+        readings = ct.read_text(fixed, images, return_confidence=True)
+        assert [r.text for r in readings] == heads.of(fixed).decode(outputs)
+        expected = outputs.max(axis=-1).prod(axis=1)
+        np.testing.assert_allclose(
+            [r.confidence for r in readings], expected, rtol=1e-5
+        )
+        assert {r.columns for r in readings} == {None}
+
+    def test_words(self, fixed):
+        images = np.random.default_rng(0).random((5, 8, 16, 1), dtype="float32")
+        outputs = fixed.predict(images, verbose=0)
+        readings = ct.read_text(
+            fixed, images, words=["a", "bc"], return_confidence=True
+        )
+        for row, reading in zip(outputs, readings, strict=True):
+            chances = {
+                "a": math.prod((row[0, 1], row[1, 0], row[2, 0])),
+                "bc": math.prod((row[0, 2], row[1, 3], row[2, 0])),
+            }
+            assert reading.text == max(chances, key=chances.get)
+            assert reading.confidence == pytest.approx(max(chances.values()), rel=1e-5)
+
+    def test_narrow_images_are_padded_to_its_width(self, fixed):
+        image = np.random.default_rng(0).random((8, 10, 1), dtype="float32")
+        padded = np.pad(image, [(0, 0), (0, 6), (0, 0)], constant_values=-1)
+        assert ct.read_text(fixed, [image]) == ct.read_text(fixed, padded[np.newaxis])
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"beam_width": 0}, "beam_width is a whole number above 0, but got 0"),
+            ({"beam_width": 2.5}, "beam_width"),
+            ({"batch_size": 0}, "batch_size"),
+            ({"words": []}, "words is empty"),
+            ({"words": ["ab", "axy"]}, r"does not have \['x', 'y'\]"),
+            ({"words": "ab"}, "Texts are a list"),
+        ],
+    )
+    def test_options(self, reader, options, message):
+        with pytest.raises(ValueError, match=message):
+            ct.read_text(reader, draw("1")[np.newaxis], **options)
+
+    @pytest.mark.parametrize(
+        ("shape", "message"),
+        [
+            ((2, 5, 12, 1), r"\(4, any width, 1\), but got \(5, 12, 1\)"),
+            ((2, 4, 12, 3), "but got"),
+            ((0, 4, 12, 1), "images"),
+        ],
+    )
+    def test_images(self, reader, shape, message):
+        with pytest.raises(ValueError, match=message):
+            ct.read_text(reader, np.zeros(shape, "float32"))
+
+    def test_too_wide_for_a_fixed_width(self, fixed):
+        with pytest.raises(ValueError, match=r"\(8, 16, 1\), but got \(8, 20, 1\)"):
+            ct.read_text(fixed, np.zeros((1, 8, 20, 1), "float32"))
+
+    def test_models_that_do_not_read(self):
+        model = ct.build_rnn_model((4, 4, 1), num_classes=3, units=2)
+        with pytest.raises(ValueError, match=r"it classifies.*build_text_recognizer"):
+            ct.read_text(model, np.zeros((1, 4, 4, 1)))
+        with pytest.raises(ValueError, match="it is a str"):
+            ct.read_text("model.keras", np.zeros((1, 4, 4, 1)))
