@@ -48,6 +48,9 @@ class ShuffledBatches(keras.utils.PyDataset):
         return -(-len(self.images) // self.batch_size)
 
     def __getitem__(self, batch):
+        # Python ends a loop over the batches here, where Keras is too old to do it.
+        if not 0 <= batch < len(self):
+            raise IndexError(f"There are {len(self)} batches, but number {batch} came.")
         start = batch * self.batch_size
         rows = self._order[start : start + self.batch_size]
         return _augmented(self.images[rows], self, batch), self.targets[rows]

@@ -41,6 +41,12 @@ def test_each_epoch_has_each_image_once_in_its_own_order():
     assert [len(targets) for _, targets in batches] == [6, 6, 6, 2]
 
 
+def test_a_loop_over_the_batches_ends_as_lists_do():
+    batches = ShuffledBatches(np.zeros((5, 1)), np.arange(5), batch_size=2)
+    with pytest.raises(IndexError, match="There are 3 batches, but number 3 came"):
+        batches[3]
+
+
 def test_images_and_targets_stay_together():
     for images, targets in make_batches():
         np.testing.assert_allclose(images, targets / 20)
