@@ -4,15 +4,16 @@ CTC gives a text the probability of all its alignments together. The functions h
 work on one image's probabilities ``(steps, classes)``, class 0 being the blank.
 """
 
+import math
 import numbers
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from crnn_tutorial import heads
+from crnn_tutorial import heads, layers
 from crnn_tutorial.images import check_images
-from crnn_tutorial.text_images import _real_columns, stack_text_images
+from crnn_tutorial.text_images import stack_text_images
 
 
 class Reading(NamedTuple):
@@ -65,10 +66,10 @@ def read_text(
         where ``words`` restrict them: an image that shows none of the words has a low
         one. For a reader of fixed length it is the product over the positions, and
         ``columns`` is None, for it does not know where a character stands. Else
-        ``columns`` are those of the steps of the text's best alignment (step s of S
-        covers the columns from s / S to (s + 1) / S of the width), counted in the image
-        as the model sees it, at its height, and without padding. They are empty where
-        the confidence is 0.
+        ``columns`` are those that pooling joined into the steps of the text's best
+        alignment, counted from 0 in the image as the model sees it, at its height. They
+        are empty where the confidence is 0. (CTC likes to say a character at a single
+        step, so they mark a place rather than a width.)
 
     Raises
     ------
@@ -105,7 +106,8 @@ def read_text(
     elif beam_width == 1 and allowed is None and not return_confidence:
         return head.decode(outputs)
     else:
-        readings = _read_steps(head, outputs, beam_width, allowed, images)
+        pixels = _pixels_of_a_step(model, images.shape[2], outputs.shape[1])
+        readings = _read_steps(head, outputs, beam_width, allowed, pixels)
     return readings if return_confidence else [reading.text for reading in readings]
 
 
@@ -241,7 +243,14 @@ def _read_positions(head, outputs, allowed):
     return [Reading(text, chance, None) for text, chance in pairs]
 
 
-def _read_steps(head, logits, beam_width, allowed, images):
+def _pixels_of_a_step(model, width, steps):
+    """What pooling joined; it leaves the columns away that fill no step."""
+    pools = [x.pool for x in model.layers if isinstance(x, layers.PoolMask)]
+    joined = math.prod(pools)
+    return joined if width // joined == steps else width / steps
+
+
+def _read_steps(head, logits, beam_width, allowed, pixels):
     scores = _log_softmax(logits)  # (images, steps, classes)
     if allowed is not None:
         candidates = [allowed] * len(scores)
@@ -249,30 +258,24 @@ def _read_steps(head, logits, beam_width, allowed, images):
         candidates = head.alphabet.encode(head.decode(logits))[:, np.newaxis]
     else:
         candidates = [_search(score, beam_width) for score in scores]
-    pixels = images.shape[2] / scores.shape[1]  # of a step
     readings = []
-    for score, texts, real in zip(
-        scores, candidates, _real_columns(images), strict=True
-    ):
+    for score, texts in zip(scores, candidates, strict=True):
         totals = _log_forward(score, texts)
         best = int(np.argmax(totals))
         classes = texts[best][texts[best] > 0]
         # Rounding may lead to a hair above 1.
         confidence = min(float(np.exp(totals[best])), 1.0)
-        steps = _align(score, classes) if confidence > 0 else []
-        columns = [_to_columns(*run, pixels, int(real)) for run in steps]
+        runs = _align(score, classes) if confidence > 0 else []
+        columns = [
+            (int(first * pixels), math.ceil((last + 1) * pixels) - 1)
+            for first, last in runs
+        ]
         readings.append(Reading(*head.alphabet.decode([classes]), confidence, columns))
     return readings
 
 
-def _to_columns(first, last, pixels, real):
-    """From the first and last step to the first and last column that are no padding."""
-    columns = int(first * pixels), int(np.ceil((last + 1) * pixels)) - 1
-    return tuple(max(0, min(column, real - 1)) for column in columns)
-
-
 def _states(texts):
-    """Put a blank before, between and after the characters, and say what may be skipped.
+    """Put a blank before, between and after the characters: the states of a path.
 
     Returns classes ``(texts, 2 * length + 1)`` and, of the same shape, whether a path
     may come from two states before: not into a blank, nor between equal characters.

@@ -49,11 +49,9 @@ class ExactMatch(keras.metrics.MeanMetricWrapper):
         self.merge_repeats = merge_repeats
 
     def get_config(self):
-        return {
-            "merge_repeats": self.merge_repeats,
-            "name": self.name,
-            "dtype": self.dtype,
-        }
+        # Not the parent's, which would store the function that it wraps.
+        config = keras.metrics.Metric.get_config(self)
+        return {**config, "merge_repeats": self.merge_repeats}
 
 
 @register
@@ -109,11 +107,7 @@ class CharacterErrorRate(keras.metrics.Metric):
         return ops.divide(self.edits, ops.where(none, 1.0, self.characters))
 
     def get_config(self):
-        return {
-            "merge_repeats": self.merge_repeats,
-            "name": self.name,
-            "dtype": self.dtype,
-        }
+        return {**super().get_config(), "merge_repeats": self.merge_repeats}
 
 
 def _targets(targets):

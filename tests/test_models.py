@@ -49,6 +49,12 @@ ZOO = {
         )
         for r in RECURRENCES
     },
+    "video-conv-lstm": lambda: ct.build_video_classifier(
+        (None, 8, 10, 1), 3, recurrence="conv_lstm", dropout=0.2, **SMALL
+    ),
+    "video-features": lambda: ct.build_video_classifier((None, 5), 3, units=2),
+    "clip-cnn": lambda: ct.build_clip_cnn(CLIP, 3, **SMALL),
+    "clip-cnn-one-frame": lambda: ct.build_clip_cnn(CLIP, 3, frame=1, **SMALL),
     **{
         f"text-{r}": lambda r=r: ct.build_text_recognizer(
             LINE, LETTERS, recurrence=r, dropout=0.2, **SMALL

@@ -103,12 +103,22 @@ class TestColumns:
         reading = ct.read_text(reader, draw("0110220"), return_confidence=True)[0]
         assert reading == Reading("ab", reading.confidence, [(4, 11), (16, 23)])
 
-    def test_padding_is_no_part_of_them(self, reader):
-        image = draw("0022")[:, :-2]  # half of the last step is padding
-        images = [image, draw("11111111")]
-        readings = ct.read_text(reader, images, return_confidence=True)
-        assert readings[0].columns[0][1] == image.shape[1] - 1
-        assert readings[1].columns == [(0, 31)]
+    def test_padding_and_columns_that_fill_no_step_change_nothing(self, reader):
+        image = draw("0102")[:, :-2]  # the last two columns fill no step: not read
+        alone = ct.read_text(reader, [image], return_confidence=True)[0]
+        together = ct.read_text(reader, [image, draw("1" * 8)], return_confidence=True)
+        assert alone.columns == together[0].columns == [(4, 7)]
+        assert together[1].columns == [(0, 31)]
+
+    def test_those_of_a_model_as_it_is_built(self):
+        """Two blocks, each of which halves: a step is 4 columns wide, also of 30."""
+        model = ct.build_text_recognizer((16, None, 1), ABC, filters=(2, 2), units=2)
+        images = np.random.default_rng(0).random((1, 16, 30, 1), dtype="float32")
+        reading = ct.read_text(
+            model, images, words=["abcabca"], return_confidence=True
+        )[0]
+        edges = range(0, 28, 4)  # 7 characters at 7 steps
+        assert reading.columns == [(edge, edge + 3) for edge in edges]
 
     def test_nothing_read_stands_nowhere(self, reader):
         reading = ct.read_text(reader, draw("000"), return_confidence=True)[0]
