@@ -139,7 +139,5 @@ def test_a_text_that_does_not_fit_has_no_finite_loss():
 def test_training_refuses_such_a_text_with_both_numbers_and_the_fix():
     model = ct.build_text_recognizer((16, None, 1), "ab", units=2)
     images = np.zeros((2, 16, 12, 1), "float32")  # 3 steps
-    with pytest.raises(ValueError, match="needs 4 steps.* has 3") as error:
+    with pytest.raises(ValueError, match=r"needs 4 steps.* has 3.*wide"):
         ct.train_text_recognizer(model, images, ["ab", "aab"], epochs=1)
-    assert "fewer filters" in str(error.value)
-    assert "Enlarge the images" in str(error.value)
