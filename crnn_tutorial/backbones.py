@@ -295,7 +295,7 @@ def patches(images, filters, units, recurrence="lstm"):
     return x
 
 
-def frames(clips, filters, units, recurrence="lstm"):
+def frames(clips, filters, units, recurrence="lstm", mask=None):
     """Convolve each frame of a clip alone, then connect the frames.
 
     Parameters
@@ -307,7 +307,10 @@ def frames(clips, filters, units, recurrence="lstm"):
     units : int
         Width of the recurrence.
     recurrence : str
-        See `connect_steps`.
+        See `connect_steps`; or ``"conv_lstm"``, an LSTM at each place of the map that
+        sees the neighbouring places, too.
+    mask : keras.KerasTensor, optional
+        Real frames ``(batch, frames)``.
 
     Returns
     -------
@@ -317,7 +320,8 @@ def frames(clips, filters, units, recurrence="lstm"):
     References
     ----------
     Donahue et al., 2014, "Long-term recurrent convolutional networks",
-    arXiv:1411.4389.
+    arXiv:1411.4389; X. Shi et al., 2015, "Convolutional LSTM network",
+    arXiv:1506.04214.
 
     Examples
     --------
@@ -330,8 +334,18 @@ def frames(clips, filters, units, recurrence="lstm"):
     for block, count in enumerate(filters):
         conv = layers.Conv2D(count, 3, padding="same", use_bias=False)
         x = PerFrame(conv, name=f"conv_{block + 1}")(x)
-        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{block + 1}")(x)
+        x = _normalize_frames(x, f"norm_{block + 1}", mask)
         x = layers.ReLU(name=f"relu_{block + 1}")(x)
         x = PerFrame(layers.MaxPooling2D(2), name=f"pool_{block + 1}")(x)
+    if recurrence == "conv_lstm":
+        cell = layers.ConvLSTM2D(units, 3, padding="same", return_sequences=True)
+        x = layers.Bidirectional(cell, name=recurrence)(x, mask=mask)
+        return PerFrame(layers.GlobalAveragePooling2D(), name="average_of_frame")(x)
     x = PerFrame(layers.Flatten(), name="flatten_frame")(x)
-    return connect_steps(x, recurrence, units)
+    return connect_steps(x, recurrence, units, mask)
+
+
+def _normalize_frames(x, name, mask):
+    if mask is None:
+        return layers.BatchNormalization(momentum=MOMENTUM, name=name)(x)
+    return MaskedNormalization(momentum=MOMENTUM, name=name)(x, mask)

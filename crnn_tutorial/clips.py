@@ -326,7 +326,7 @@ def _any_start(cycles):
 
 
 def _shrunk_photographs(height, width):
-    """Names and pictures in grey, so small that a crop shows more than a plain patch."""
+    """Names and pictures in grey, so small that a crop shows more than a patch."""
     shrink = max(1, min(4, 300 // height, 384 // width))
     photographs = []
     for photograph in _PHOTOGRAPHS:

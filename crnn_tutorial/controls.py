@@ -115,7 +115,7 @@ def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
         raise ValueError(
             f"No widths of {_name(builder)} come within {tolerance:.0%} of "
             f"{wanted:,} parameters; the nearest, {widths}, gives "
-            f"{count(*best):,} ({ratio:.3f}). Pass other filters."
+            f"{count(*best):,} ({ratio:.3f}). Pass other filters or units."
         )
     return Match(functools.partial(builder, *args, **kwargs | widths), widths, ratio)
 
@@ -176,6 +176,8 @@ def _solve_quadratic(count, wanted, unit):
 def _scaled_filters(builder, args, kwargs, percent):
     default = inspect.signature(builder).parameters["filters"].default
     input_shape = args[0] if args else kwargs["input_shape"]
+    if len(input_shape) < 3:  # a sequence of features: nothing is convolved
+        return None
     height, width = input_shape[-3], input_shape[-2] or input_shape[-3]
     filters = kwargs.get("filters") or default
     filters = filters or backbones.default_filters(height, width)
@@ -409,8 +411,11 @@ def _multiplications(layer, before, after):
     if isinstance(layer, ScanRows):
         steps = before[1] * before[2]
         return steps * _matrices(layer.recurrence)
-    if isinstance(getattr(layer, "forward_layer", layer), RECURRENT):
+    one_direction = getattr(layer, "forward_layer", layer)
+    if isinstance(one_direction, RECURRENT):
         return before[1] * _matrices(layer)
+    if isinstance(one_direction, layers.ConvLSTM2D) and len(after) == 5:
+        return math.prod(after[1:-1]) * _matrices(layer)
     if isinstance(layer, AttentionOverSteps):
         steps, width = before[1], layer.units
         # the projections and the dense layers, then queries x keys, weights x values

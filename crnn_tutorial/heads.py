@@ -180,12 +180,12 @@ class Classify:
                 f"{self.num_classes!r}: with one class there is nothing to decide."
             )
 
-    def __call__(self, features, dropout=0.0):
-        """Average over all steps (or places), then one probability for each class."""
+    def __call__(self, features, dropout=0.0, mask=None):
+        """Average over real steps (or places), then one probability for each class."""
         if len(features.shape) == 4:
             x = layers.GlobalAveragePooling2D(name="average")(features)
         else:
-            x = layers.GlobalAveragePooling1D(name="average")(features)
+            x = layers.GlobalAveragePooling1D(name="average")(features, mask=mask)
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
         return layers.Dense(

@@ -184,6 +184,10 @@ class PerFrame(layers.Wrapper):
     (2, 8, 8, 16, 1)
     """
 
+    def __init__(self, layer, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.supports_masking = True  # a padded frame stays one
+
     def build(self, input_shape):
         if len(input_shape) < 3:
             raise ValueError(
@@ -328,6 +332,48 @@ class ColumnMask(layers.Layer):
 
 
 @register
+class FrameMask(layers.Layer):
+    """Tell the real frames of a clip from the padded ones.
+
+    A frame is padding when each of its numbers is -1. So clips of different lengths fit
+    into one array, and a frame of features may hold negative numbers.
+
+    Returns
+    -------
+    tensor of bool
+        ``(batch, frames)``, True where the frame is real.
+
+    Raises
+    ------
+    ValueError
+        If the input has fewer than three axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> clip = np.zeros((1, 3, 16, 32, 1))  # (batch, frames, height, width, channels)
+    >>> clip[:, 2] = -1
+    >>> np.array(ct.layers.FrameMask()(clip)).tolist()
+    [[True, True, False]]
+    """
+
+    def call(self, clips):
+        if len(clips.shape) < 3:
+            raise ValueError(
+                "FrameMask expects (batch, frames, ...), at least 3 axes, "
+                f"but the input has {len(clips.shape)}: {tuple(clips.shape)}."
+            )
+        return ops.any(clips != -1, axis=tuple(range(2, len(clips.shape))))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[:2]
+
+    def compute_output_spec(self, clips):
+        return keras.KerasTensor(clips.shape[:2], dtype="bool")
+
+
+@register
 class PoolMask(layers.Layer):
     """Shrink a column mask as a pooling layer shrinks the picture.
 
@@ -403,16 +449,17 @@ class KeepColumns(layers.Layer):
 
 @register
 class MaskedNormalization(layers.BatchNormalization):
-    """Batch normalisation whose mean and variance leave out the padded columns.
+    """Batch normalisation whose mean and variance leave out the padding.
 
-    ``call(features, columns)`` with a map ``(batch, height, width, channels)`` and the
-    mask ``(batch, width)`` of its real columns; parameters are those of
-    ``keras.layers.BatchNormalization``.
+    ``call(features, real)`` with a map ``(batch, height, width, channels)`` and the
+    mask ``(batch, width)`` of its real columns, or a clip ``(batch, frames, height,
+    width, channels)`` and the mask ``(batch, frames)`` of its real frames; parameters
+    are those of ``keras.layers.BatchNormalization``.
 
     Returns
     -------
     tensor
-        The normalised map, same shape.
+        The normalised map or clip, same shape.
 
     Examples
     --------
@@ -423,16 +470,18 @@ class MaskedNormalization(layers.BatchNormalization):
     (1, 2, 3, 1)
     """
 
-    def build(self, features_shape, columns_shape):
+    def build(self, features_shape, real_shape):
         super().build(features_shape)
 
-    def call(self, features, columns, training=None):
-        # Keras wants the mask of each position, (batch, height, width).
+    def call(self, features, real, training=None):
+        # Keras wants the mask of each position: (batch, height, width) of a map.
         ones = ops.ones_like(features[..., 0], dtype="bool")
-        mask = ops.logical_and(columns[:, None, :], ones)
+        clips = len(features.shape) == 5
+        real = real[:, :, None, None] if clips else real[:, None, :]
+        mask = ops.logical_and(real, ones)
         return super().call(features, training=training, mask=mask)
 
-    def compute_output_shape(self, features_shape, columns_shape):
+    def compute_output_shape(self, features_shape, real_shape):
         return features_shape
 
 

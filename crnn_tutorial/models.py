@@ -133,16 +133,7 @@ def build_cnn_model(
     shape = height, width, _ = _check_shape(input_shape, IMAGE)
     filters = _check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
-    x = inputs
-    for block, count in enumerate(filters):
-        x = backbones.convolution_block(x, count, str(block + 1))
-    block = len(filters)
-    # With b blocks of a 3 x 3 convolution and 2 x 2 pooling, one output sees
-    # 3 * 2**b - 2 pixels in each direction.
-    while whole_image and 3 * 2**block - 2 < max(height, width):
-        pool = tuple(min(2, side) for side in x.shape[1:3])
-        x = backbones.convolution_block(x, units, str(block + 1), pool)
-        block += 1
+    x = _convolve(inputs, filters, units if whole_image else None)
     return _assemble(inputs, x, heads.Classify(num_classes), dropout, learning_rate)
 
 
@@ -288,6 +279,21 @@ def load_model(path):
             "Save the model with model.save('name.keras')."
         )
     return keras.saving.load_model(path)
+
+
+def _convolve(x, filters, units=None):
+    """The stem, then blocks of ``units`` filters until one place sees the image."""
+    side = max(x.shape[1:3])
+    for block, count in enumerate(filters):
+        x = backbones.convolution_block(x, count, str(block + 1))
+    block = len(filters)
+    # With b blocks of a 3 x 3 convolution and 2 x 2 pooling, one output sees
+    # 3 * 2**b - 2 pixels in each direction.
+    while units is not None and 3 * 2**block - 2 < side:
+        pool = tuple(min(2, side) for side in x.shape[1:3])
+        x = backbones.convolution_block(x, units, str(block + 1), pool)
+        block += 1
+    return x
 
 
 def _assemble(inputs, features, head, dropout, learning_rate):
