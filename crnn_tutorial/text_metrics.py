@@ -129,11 +129,9 @@ def _matches(targets, outputs, merge_repeats):
     targets = _targets(targets)
     classes, read = _read(outputs, merge_repeats)
     length = ops.sum(ops.cast(targets != 0, "int32"), axis=1)
-    # What is read at a step belongs to the place that so many characters precede. A
-    # last 0 in the targets is where all lands that is read beyond their end.
-    targets = ops.pad(targets, [[0, 0], [0, 1]])
-    last = ops.shape(targets)[1] - 1
-    places = ops.minimum(ops.cumsum(read, axis=1) - read, last)
+    # What is read at a step belongs to the place that so many characters precede; more
+    # than there are places is wrong by its number.
+    places = ops.minimum(ops.cumsum(read, axis=1) - read, ops.shape(targets)[1] - 1)
     right = classes == ops.take_along_axis(targets, places, axis=1)
     right = ops.all(ops.logical_or(right, read == 0), axis=1)
     return ops.logical_and(right, ops.sum(read, axis=1) == length)
