@@ -1,5 +1,7 @@
 """From what a person has to batches in an order that can be repeated."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -239,11 +241,14 @@ def _check_lengths(model, images, targets, texts):
     too_long = np.flatnonzero(needed > steps)
     if len(too_long):
         i = too_long[0]
+        # Rounded up, so that images of this width do fit.
+        widen = math.ceil(10 * (needed / np.maximum(steps, 1)).max()) / 10
         raise ValueError(
             f"{len(too_long)} of {len(texts)} texts are too long for their images. The "
             f"first is text {i}, {texts[i]!r}: it needs {needed[i]} steps (one for "
             "each character, and one between two that are the same), but its image has "
-            f"{steps[i]}. Enlarge the images, or build the model with fewer filters."
+            f"{steps[i]}. To fit all: images {widen:.1f} times as wide, or a model whose "
+            "blocks halve the width less often (build_text_recognizer, pools=)."
         )
 
 

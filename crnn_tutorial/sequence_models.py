@@ -1,5 +1,7 @@
 """Builders of compiled models for lines of text."""
 
+import math
+
 import keras
 
 from crnn_tutorial import backbones, heads, layers
@@ -9,6 +11,7 @@ from crnn_tutorial.models import (
     _check_filters,
     _check_shape,
     _compile,
+    _whole_numbers,
 )
 
 
@@ -16,7 +19,8 @@ def build_text_recognizer(
     input_shape,
     alphabet,
     *,
-    filters=(32, 64),
+    filters=(16, 32, 64),
+    pools=None,
     units=64,
     recurrence="lstm",
     dropout=0.0,
@@ -33,19 +37,25 @@ def build_text_recognizer(
         ``(height, width, channels)``; a width of None takes any width.
     alphabet : Alphabet
         The characters that can be read.
+    pools : sequence, optional
+        The pooling window of each block, ``(height, width)`` or one number for both. By
+        default each block halves the height and the first two halve the width, too: a
+        step is 4 pixels wide.
     filters, units, recurrence, dropout, learning_rate
-        As in `build_crnn_model`.
+        As in `build_crnn_model`. ``ct.train_text_recognizer`` brings a learning rate of
+        its own.
 
     Returns
     -------
     keras.Model
-        Compiled; images to logits ``(batch, width / 2**len(filters), classes)``, where
-        class 0 is CTC's blank.
+        Compiled; images to logits ``(batch, steps, classes)``, where class 0 is CTC's
+        blank. By default ``steps`` is ``width / 4``.
 
     Raises
     ------
     ValueError
-        If the shape is no image's or too small for the pooling layers.
+        If the shape is no image's, too small for the pooling layers, or if there is not
+        one pool for each number in ``filters``.
 
     References
     ----------
@@ -59,10 +69,13 @@ def build_text_recognizer(
     (None, None, 11)
     """
     shape = height, width, _ = _check_shape(input_shape, IMAGE, free="width")
-    filters = _check_filters(filters, height, width)
+    filters = _check_filters(filters, height, None)
+    pools = _check_pools(pools, len(filters), height, width)
     inputs = keras.Input(shape, name="image")
     mask = layers.ColumnMask(name="real_columns")(inputs)
-    features, mask = backbones.columns(inputs, filters, units, recurrence, mask=mask)
+    features, mask = backbones.columns(
+        inputs, filters, units, recurrence, pools, mask=mask
+    )
     head = heads.ReadText(_check_alphabet(alphabet))
     return _compile(
         keras.Model(inputs, head(features, mask, dropout)), head, learning_rate
@@ -124,6 +137,28 @@ def build_fixed_length_reader(
         x = backbones.convolution_block(x, count, str(block + 1))
     head = heads.ReadPositions(_check_alphabet(alphabet), positions)
     return _assemble(inputs, x, head, dropout, learning_rate)
+
+
+def _check_pools(pools, blocks, height, width):
+    if pools is None:
+        pools = [(2, 2 if block < 2 else 1) for block in range(blocks)]
+    windows = [(pool, pool) if isinstance(pool, int) else tuple(pool) for pool in pools]
+    known = all(len(w) == 2 and None not in _whole_numbers(w) for w in windows)
+    if len(windows) != blocks or not known:
+        raise ValueError(
+            "pools has one window for each number in filters, (height, width) or one "
+            f"whole number, such as [2, (2, 1)], but got {pools!r} for {blocks} blocks."
+        )
+    sides = ("high", height, 0), ("wide", width, 1)
+    for name, side, axis in sides:
+        smallest = math.prod(window[axis] for window in windows)
+        if side is not None and side < smallest:
+            raise ValueError(
+                f"An image {side} pixels {name} is too small for the pools {windows}: "
+                f"it is at least {smallest} pixels {name}. Pass larger images, fewer "
+                "filters or smaller pools."
+            )
+    return windows
 
 
 def _check_alphabet(alphabet):

@@ -8,7 +8,6 @@ import time
 import keras
 import numpy as np
 
-from crnn_tutorial import heads
 from crnn_tutorial.batches import (
     ShuffledBatches,
     ShuffledStream,
@@ -148,16 +147,9 @@ def train_crnn_model(
     >>> len(history.history["loss"]), history.seconds > 0
     (3, True)
     """
-    _check_count("batch_size", batch_size)
     _check_count("epochs", epochs)
-    _check_seed(seed)
     head = check_model(model)
-    if isinstance(train_images, keras.utils.PyDataset):
-        data = ShuffledStream(train_images, seed, augment)
-        check_stream(model, head, data, train_labels)
-    else:
-        images, targets = prepare(model, head, train_images, train_labels)
-        data = ShuffledBatches(images, targets, batch_size, seed, augment)
+    data = _batches(model, head, train_images, train_labels, batch_size, seed, augment)
     validation_data = prepare_validation(model, head, validation_data)
     recipe = _Recipe(model, data, epochs, learning_rate)
     keeper = None
@@ -167,85 +159,15 @@ def train_crnn_model(
     return _fit(model, recipe, keeper, callbacks, validation_data, batch_size, verbose)
 
 
-def train_text_recognizer(
-    model,
-    images,
-    texts,
-    batch_size=16,
-    epochs=20,
-    *,
-    validation_data=None,
-    checkpoint=None,
-    augment=None,
-    learning_rate=None,
-    seed=0,
-    callbacks=(),
-    verbose="auto",
-):
-    """Train a model that reads, on images of text lines and their texts.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``.
-    images : array of floats
-        ``(images, height, width, channels)`` in [0, 1]; -1 in the columns that pad a
-        narrow image on the right.
-    texts : sequence of str
-        One for each image.
-    batch_size, epochs, validation_data, checkpoint, augment, learning_rate, seed
-        As in `train_crnn_model`.
-    callbacks, verbose
-        As in `train_crnn_model`.
-
-    Returns
-    -------
-    keras.callbacks.History
-        With ``.seconds``.
-
-    Raises
-    ------
-    ValueError
-        As `train_crnn_model`; if the model does not read; or if a text has more
-        characters than its image has steps (doubled ones need a step between them).
-    FloatingPointError, OSError
-        As `train_crnn_model`.
-
-    References
-    ----------
-    Graves et al., 2006, "Connectionist temporal classification".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import crnn_tutorial as ct
-    >>> images = np.random.default_rng(0).random((8, 16, 32, 1), dtype="float32")
-    >>> model = ct.build_text_recognizer((16, None, 1), "0123456789", units=4)
-    >>> history = ct.train_text_recognizer(
-    ...     model, images, ["2015"] * 8, batch_size=4, epochs=1, verbose=0
-    ... )
-    >>> sorted(history.history)
-    ['cer', 'exact_match', 'loss']
-    """
-    if isinstance(check_model(model), heads.Classify):
-        raise ValueError(
-            f"The model {model.name!r} classifies and does not read: train it with "
-            "train_crnn_model, or build one with build_text_recognizer."
-        )
-    return train_crnn_model(
-        model,
-        images,
-        texts,
-        batch_size,
-        epochs,
-        validation_data=validation_data,
-        checkpoint=checkpoint,
-        augment=augment,
-        learning_rate=learning_rate,
-        seed=seed,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+def _batches(model, head, images, labels, batch_size, seed, augment):
+    _check_count("batch_size", batch_size)
+    _check_seed(seed)
+    if isinstance(images, keras.utils.PyDataset):
+        data = ShuffledStream(images, seed, augment)
+        check_stream(model, head, data, labels)
+        return data
+    images, targets = prepare(model, head, images, labels)
+    return ShuffledBatches(images, targets, batch_size, seed, augment)
 
 
 class _Recipe(keras.callbacks.Callback):
@@ -258,8 +180,8 @@ class _Recipe(keras.callbacks.Callback):
         self.compiled_rate = compiled if isinstance(compiled, float) else None
         if self.compiled_rate is None and learning_rate is not None:
             raise ValueError(
-                "The model was compiled with a schedule of its own: leave "
-                "learning_rate away, or compile the model with a number."
+                "The model was compiled with a schedule of its own: pass "
+                "learning_rate=None, or compile the model with a number."
             )
         self.peak = _check_rate(learning_rate, self.compiled_rate)
 

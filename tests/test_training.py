@@ -1,4 +1,4 @@
-"""Training: same seed same weights, the schedule, the stop at NaN, reading texts."""
+"""Training: same seed same weights, the schedule, the stop at NaN."""
 
 import random
 
@@ -206,78 +206,3 @@ def test_the_progress_bar_stays_out_of_stored_notebooks(
     assert ("accuracy" in capsys.readouterr().out) == shown
     tiny.train(tiny.fresh_model(), epochs=1, verbose=2)
     assert "accuracy" in capsys.readouterr().out
-
-
-def make_lines(texts, width=32):
-    """Images that show each character as a grey bar of four columns."""
-    images = np.full((len(texts), 16, width, 1), -1, dtype="float32")
-    for image, text in zip(images, texts, strict=True):
-        image[:, : 4 * max(len(text), 1)] = 0
-        for i, character in enumerate(text):
-            image[2:14, 4 * i + 1 : 4 * i + 3] = (int(character) + 1) / 3
-    return images
-
-
-def make_reader():
-    ct.set_seed(0)
-    return ct.build_text_recognizer(
-        (16, None, 1), "012", filters=(8, 8), units=8, recurrence="order_blind"
-    )
-
-
-def test_a_reader_learns():
-    texts = ["0", "1", "2", "01", "12", "20", "102", "210"] * 2
-    history = ct.train_text_recognizer(
-        make_reader(),
-        make_lines(texts),
-        texts,
-        batch_size=8,
-        epochs=8,
-        learning_rate=0.02,
-        validation_data=(make_lines(texts[:4]), texts[:4]),
-        verbose=0,
-    )
-    assert history.history["loss"][-1] < history.history["loss"][0] / 3
-    assert np.isfinite(history.history["val_loss"]).all()
-
-
-@pytest.mark.parametrize(
-    "text, width, needed, steps",
-    [("0120", 12, 4, 3), ("11", 8, 3, 2), ("00100", 24, 7, 6)],
-)
-def test_a_text_that_is_too_long_for_its_image_is_refused(text, width, needed, steps):
-    images = make_lines(["0", text])
-    images[1] = -1
-    images[1, :, :width] = 0.5
-    with pytest.raises(ValueError, match="1 of 2 texts are too long") as error:
-        ct.train_text_recognizer(make_reader(), images, ["0", text], verbose=0)
-    expected = f"The first is text 1, {text!r}: it needs {needed} steps"
-    assert expected in str(error.value)
-    assert f"its image has {steps}." in str(error.value)
-
-
-def test_texts_that_just_fit_have_a_finite_loss():
-    texts, model = ["012", "11", "0", ""], make_reader()
-    images = make_lines(texts)
-    images[1, :, :12] = 0.5  # "11" needs three steps
-    images, targets = prepare(model, heads.of(model), images, texts)
-    assert float(keras.losses.CTC()(targets, model(images))) < 100
-
-
-def test_readers_want_texts_and_classifiers_do_not():
-    images = make_lines(["0", "1"])
-    with pytest.raises(ValueError, match=r"alphabet '012' does not have \['7'\]"):
-        ct.train_text_recognizer(make_reader(), images, ["0", "7"])
-    with pytest.raises(ValueError, match="2 images and 1 targets"):
-        ct.train_text_recognizer(make_reader(), images, ["0"])
-    with pytest.raises(ValueError, match="classifies and does not read"):
-        ct.train_text_recognizer(tiny.fresh_model(), images, ["0", "1"])
-
-
-def test_a_fixed_length_reader_trains_too():
-    texts = ["01", "210"]
-    model = ct.build_fixed_length_reader((16, 32, 1), "012", 4, filters=(4, 4))
-    history = ct.train_text_recognizer(
-        model, make_lines(texts), texts, epochs=1, verbose=0
-    )
-    assert np.isfinite(history.history["loss"]).all()
