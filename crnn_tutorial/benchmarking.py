@@ -98,9 +98,7 @@ def run_seeds(
         for test in tests
     }
     results = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": _machine(),
-        "versions": _versions(),
+        **describe_run(),
         "settings": {"batch_size": batch_size, "epochs": epochs},
         "seeds": seeds,
         "ours": ours,
@@ -144,6 +142,28 @@ def _judgements(runs, ours):
             judgement = judging.judge(scores[ours], scores[name], claim)
             judged[name] = {**asdict(judgement), "sentence": judgement.sentence}
     return judged
+
+
+def describe_run():
+    """Say when, on what machine and with which versions something is measured.
+
+    Returns
+    -------
+    dict
+        "date", "machine" (no name, address or path) and "versions": the beginning of
+        what `run_seeds` returns, for benchmarks of another form.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> list(ct.benchmarking.describe_run())
+    ['date', 'machine', 'versions']
+    """
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": _machine(),
+        "versions": _versions(),
+    }
 
 
 def _machine():

@@ -179,4 +179,6 @@ def _least_so_far(row):
 
 def _later(size, by):
     """Return 0 where the column is at least ``by`` after the row, else ``FAR``."""
-    return FAR * (1 - ops.triu(ops.ones((size, size)), by))  # (size, size)
+    places = ops.arange(size)
+    later = places[None, :] >= places[:, None] + by
+    return ops.where(later, 0.0, FAR)  # (size, size)

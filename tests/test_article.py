@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from training_helpers import wants_new_keras
 
 from crnn_tutorial import article
 
@@ -44,6 +45,7 @@ JOINTS = ("one_step", "no_permute", "columns")
 
 
 class TestJoints:
+    @wants_new_keras
     @pytest.mark.parametrize("joint", JOINTS)
     def test_22_pixels_are_the_smallest_side(self, joint):
         assert article.build_crnn_model((22, 22, 3), 2, joint).output_shape == (None, 2)

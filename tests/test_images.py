@@ -378,7 +378,9 @@ def test_an_open_file_is_read_like_a_path(tmp_path):
     )
 
 
-@pytest.mark.parametrize("content, words", [(b"", "is empty"), (b"text", "is no image")])
+@pytest.mark.parametrize(
+    "content, words", [(b"", "is empty"), (b"text", "is no image")]
+)
 def test_an_open_file_is_called_by_its_name(content, words):
     file = io.BytesIO(content)
     with pytest.raises(ValueError, match=f"The file {words}"):

@@ -110,6 +110,10 @@ def data():
     return images, ["aab", "", "c", "abc", "bb", "cab"]
 
 
+# Old versions of Matplotlib's libraries warn of each other.
+WARNINGS = ["-W", "error::UserWarning", "-W", "ignore::DeprecationWarning"]
+
+
 class TestInsideFit:
     """The models of the package are compiled with them."""
 
@@ -189,7 +193,7 @@ class TestInsideFit:
             "    print(*model.evaluate(data['images'], data['targets'], verbose=0)[1:])"
         )
         done = subprocess.run(
-            [sys.executable, "-W", "error::UserWarning", "-c", code],
+            [sys.executable, *WARNINGS, "-c", code],
             cwd=tmp_path,
             capture_output=True,
             text=True,

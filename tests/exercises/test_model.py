@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from training_helpers import wants_new_keras
 
 from crnn_tutorial import article
 from exercises.reading import solution
@@ -27,6 +28,7 @@ def left_after(side, blocks):
     return side
 
 
+@wants_new_keras
 def test_the_smallest_picture():
     check_smallest(solution(PAGE, "ex-model-smallest")["smallest"])
 
