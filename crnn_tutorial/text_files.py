@@ -28,9 +28,37 @@ _HEADING = re.compile(r"(?i)(.*/)?(file|image|path)[ _]?(name|path)?$")
 
 @contextmanager
 def open_files(path):
-    """Open a folder or zip: ``{name: (its size, a function that returns its bytes)}``.
+    """Open a folder or a zip, without unpacking anything to disk.
 
-    Hidden files are left out; nothing is unpacked to disk.
+    Parameters
+    ----------
+    path : str or path
+        The folder or zip.
+
+    Yields
+    ------
+    dict
+        For each file that is not hidden, by its name inside, with ``/``: its size in
+        bytes, and a function that returns them.
+
+    Raises
+    ------
+    ValueError
+        If the zip is damaged, encrypted, too large, has two files of one name, or paths
+        that leave it; if there is a file that is no zip.
+    FileNotFoundError
+        If there is nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from crnn_tutorial.text_files import open_files, read_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = Path(folder, "notes.txt").write_text("seven")
+    ...     with open_files(folder) as files:
+    ...         print(list(files), read_file(files, "notes.txt"))
+    ['notes.txt'] b'seven'
     """
     path = Path(path)
     if path.is_dir():
@@ -52,7 +80,31 @@ def open_files(path):
 
 
 def read_file(files, name):
-    """Return the bytes of a file that `open_files` found."""
+    """Return the bytes of a file that `open_files` found.
+
+    Parameters
+    ----------
+    files : dict
+        From `open_files`, while it is open.
+    name : str
+        Which one.
+
+    Returns
+    -------
+    bytes
+        All of it.
+
+    Raises
+    ------
+    ValueError
+        If the file is larger than ``MAX_FILE``.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.text_files import read_file
+    >>> read_file({"a.txt": (5, lambda: b"seven")}, "a.txt")
+    b'seven'
+    """
     size, read = files[name]
     if size > MAX_FILE:
         raise ValueError(
@@ -115,7 +167,33 @@ def _is_hidden(name):
 
 
 def find_texts(files, labels):
-    """Return the text of each image, and the problems met: lists of words."""
+    r"""Find the text of each image.
+
+    Parameters
+    ----------
+    files : dict
+        From `open_files`, while it is open.
+    labels : str or None
+        As in ``ct.load_text_images``.
+
+    Returns
+    -------
+    dict
+        The text of each image that has one, by the file's name.
+    list of str
+        What does not fit together, in words.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or the pattern or the table makes no sense.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.text_files import find_texts
+    >>> find_texts({"scan_12.png": None, "scan_7.png": None}, r"_(\d+)$")
+    ({'scan_12.png': '12', 'scan_7.png': '7'}, [])
+    """
     labels = _STEM if labels is None else os.fspath(labels)
     table = labels.lower().endswith((".csv", ".tsv"))
     endings = Image.registered_extensions()
@@ -133,7 +211,7 @@ def find_texts(files, labels):
     unlabelled = [name for name in names if name not in found]
     if unlabelled:
         where = f"no text in {labels}" if table else f"a name that {labels!r} misses"
-        problems.append(problem(f"have {where}", unlabelled, len(names)))
+        problems.append(_problem(f"have {where}", unlabelled, len(names)))
     missing = [name for name in texts if name not in named]
     if missing:
         problems.append(
@@ -143,7 +221,7 @@ def find_texts(files, labels):
     return found, problems
 
 
-def problem(what, names, count):
+def _problem(what, names, count):
     """Say what some of the images have or lack, and name them."""
     return f"{len(names)} of {count} images {what}: {_name_some(names)}"
 

@@ -17,7 +17,7 @@ import numpy as np
 from crnn_tutorial.datasets import Dataset, Split
 from crnn_tutorial.image_folders import _check_shares, _name_some, _shares
 from crnn_tutorial.images import _check_look, load_image, normalize, resize_image
-from crnn_tutorial.text_files import find_texts, open_files, problem, read_file
+from crnn_tutorial.text_files import _problem, find_texts, open_files, read_file
 
 _BROKEN = OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error
 MAX_PROPORTION = 100  # a line of text is at most that many times as wide as high
@@ -156,7 +156,7 @@ def load_text_images(
         texts, problems = find_texts(files, labels)
         pictures, unreadable = _read_pictures(files, texts, height, channels)
     if unreadable:
-        problems.insert(0, problem("cannot be read", unreadable, len(texts)))
+        problems.insert(0, _problem("cannot be read", unreadable, len(texts)))
     _report(path, problems, skip_incomplete, left=len(pictures))
     names, texts = list(pictures), [texts[name] for name in pictures]
     digests, images = zip(*pictures.values(), strict=True)
