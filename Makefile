@@ -103,7 +103,7 @@ REQUIREMENTS = import tomllib; \
   print(*[line for line in d if not line.startswith("tensorflow")], sep="\n")
 
 .PHONY: test-backends
-test-backends: $(BACKENDS:%=test-on-%)  ## Run equations, layers, heads, models on JAX and torch
+test-backends: $(BACKENDS:%=test-on-%)  ## Run equations, layers, heads, models, CTC on JAX and torch
 
 test-on-%: venv
 	@rm -rf .venv-$*

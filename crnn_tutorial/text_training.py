@@ -23,7 +23,7 @@ def train_text_recognizer(
     learning_rate=3e-3,
     guess_steps=60,
     seed=0,
-    callbacks=(),
+    callbacks=None,
     verbose="auto",
 ):
     """Train a model that reads, on images of text lines and their texts.
@@ -93,6 +93,7 @@ def train_text_recognizer(
             f"The model {model.name!r} classifies and does not read: train it with "
             "train_crnn_model, or build one with build_text_recognizer."
         )
+    callbacks = list(callbacks or ())
     images = _stacked(model, images)
     if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
         validation_data = _stacked(model, validation_data[0]), validation_data[1]
