@@ -7,6 +7,7 @@ import numpy as np
 
 from crnn_tutorial import heads
 from crnn_tutorial.images import check_images
+from crnn_tutorial.layers import FrameMask
 
 
 class ShuffledBatches(keras.utils.PyDataset):
@@ -159,11 +160,12 @@ def check_model(model):
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer="
             '"adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"]).'
         )
-    if len(getattr(model, "input_shape", None) or ()) not in (4, 5):
+    if len(getattr(model, "input_shape", None) or ()) not in (3, 4, 5):
         raise ValueError(
             f"The model {model.name!r} does not take images: its input has the shape "
             f"{getattr(model, 'input_shape', 'unknown')}, but expected (batch, height, "
-            "width, channels), or one more axis for clips. Begin it with keras.Input."
+            "width, channels), one more axis for clips, or (batch, frames, features). "
+            "Begin it with keras.Input."
         )
     return heads.of(model)
 
@@ -178,7 +180,7 @@ def prepare(model, head, images, labels, what="train"):
         images,
         labels,
         rank=len(model.input_shape),
-        padded=not isinstance(head, heads.Classify),
+        padded=not isinstance(head, heads.Classify) or _masks_frames(model),
         name=f"{what} images",
     )
     _check_shape(model, images)
@@ -188,6 +190,10 @@ def prepare(model, head, images, labels, what="train"):
     if _wants_one_hot(model.loss):
         targets = keras.utils.to_categorical(targets, model.output_shape[-1])
     return images, targets
+
+
+def _masks_frames(model):
+    return any(isinstance(layer, FrameMask) for layer in model.layers)
 
 
 def prepare_validation(model, head, data):

@@ -197,9 +197,10 @@ def check_images(images, targets=None, *, rank=4, padded=False, name="images"):
     targets : sequence, optional
         Whatever belongs to the images: one for each.
     rank : int
-        4, or 5 for clips ``(clips, frames, height, width, channels)``.
+        4, or 5 for clips ``(clips, frames, height, width, channels)``, or 3 for what
+        another network says of each frame, ``(clips, frames, features)``: any numbers.
     padded : bool
-        Whether columns may hold -1, the mark of padding in images of text.
+        Whether -1 may stand for padding: in columns of text, in frames of clips.
     name : str
         What to call the images in the message.
 
@@ -233,7 +234,7 @@ def check_images(images, targets=None, *, rank=4, padded=False, name="images"):
             f"{name} are floats in [0, 1], but got {images.dtype}. "
             "ct.normalize(images) scales them."
         )
-    _check_range(images, name, padded)
+    _check_range(images, name, padded, bounded=rank != 3)
     if targets is not None and len(targets) != len(images):
         raise ValueError(
             f"There is one target for each image, but got {len(images)} images and "
@@ -538,6 +539,8 @@ def _check_rank(images, rank, name):
     axes = ("images", "height", "width", "channels")
     if rank == 5:
         axes = ("clips", "frames", "height", "width", "channels")
+    elif rank == 3:
+        axes = ("clips", "frames", "features")
     if images.ndim != rank:
         advice = ""
         if images.ndim == rank - 1 and images.shape[-1] not in (1, 3):
@@ -552,7 +555,7 @@ def _check_rank(images, rank, name):
         raise ValueError(f"{name} are empty: the shape is {images.shape}.")
 
 
-def _check_range(images, name, padded=False):
+def _check_range(images, name, padded=False, bounded=True):
     """Return the largest value that a pixel of this type can have, after checking."""
     if images.dtype.kind not in "biuf":
         raise ValueError(f"{name} are numbers, but got {images.dtype}.")
@@ -571,7 +574,7 @@ def _check_range(images, name, padded=False):
         )
     slack = _TOLERANCE if kind == "f" else 0
     smallest = images[images != -1].min(initial=0) if padded and low == -1 else low
-    if smallest < -slack or high > peak + slack:
+    if bounded and (smallest < -slack or high > peak + slack):
         advice = {"f": "Divide by the largest value possible, or clip"}.get(
             kind, "Convert to uint8 or uint16"
         )

@@ -227,6 +227,36 @@ class TestRefused:
                 builder((8, 4, 32, 1), 2, filters=(2, 2, 2))
 
 
+class TestTraining:
+    """`train_crnn_model` checks what it is given: padding and features are no error."""
+
+    @pytest.mark.parametrize("shape", [(None, 8, 8, 1), (None, 5)])
+    def test_padded_clips_and_features(self, shape):
+        clips = pad([random_clips(shape, n, 1, n)[0] for n in (3, 1, 2, 4)])
+        filters = {"filters": (2,)} if len(shape) == 4 else {}
+        model = ct.build_video_classifier(shape, 2, units=2, **filters)
+        model.run_eagerly = True
+        targets = np.array([0, 1, 1, 0])
+        history = ct.train_crnn_model(model, clips, targets, 2, 1, verbose=0)
+        assert math.isfinite(history.history["loss"][0])
+        assert ct.evaluate(model, ct.Split(clips, targets)).images == 4
+
+    def test_a_cnn_on_stacked_frames_knows_no_padding(self):
+        clips = pad([np.zeros((n, 8, 8, 1)) for n in (3, 1)])
+        model = ct.build_clip_cnn((3, 8, 8, 1), 2, **SMALL)
+        with pytest.raises(ValueError, match="lie between 0 and 1, but got -1 to 0"):
+            ct.train_crnn_model(model, clips, np.array([0, 1]), 2, 1)
+
+    def test_features_have_three_axes_and_are_finite(self):
+        model = ct.build_video_classifier((4, 5), 2, units=2)
+        clips = random_clips(FEATURES, 4)
+        with pytest.raises(ValueError, match=r"\(clips, frames, features\), but got"):
+            ct.train_crnn_model(model, clips[0], np.array([0, 1]), 2, 1)
+        clips[1, 2, 3] = np.inf
+        with pytest.raises(ValueError, match="the first at index 1"):
+            ct.train_crnn_model(model, clips, np.array([0, 1]), 2, 1)
+
+
 def test_the_builders_of_clips_take_the_same_arguments():
     first, second = (
         inspect.signature(builder).parameters
