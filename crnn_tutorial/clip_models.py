@@ -142,8 +142,10 @@ def build_clip_cnn(
     --------
     >>> import crnn_tutorial as ct
     >>> stacked = ct.build_clip_cnn((8, 16, 32, 1), num_classes=2)
-    >>> stacked.input_shape, stacked.get_layer("conv_1").kernel.shape
-    ((None, 8, 16, 32, 1), (3, 3, 8, 32))
+    >>> stacked.input_shape
+    (None, 8, 16, 32, 1)
+    >>> tuple(stacked.get_layer("conv_1").kernel.shape)  # eight channels
+    (3, 3, 8, 32)
     """
     frames, height, width, channels = shape = _check_shape(input_shape, CLIP)
     inputs = keras.Input(shape, name="clip")
