@@ -253,8 +253,8 @@ def _check_lengths(model, images, targets, texts):
             f"{len(too_long)} of {len(texts)} texts are too long for their images. The "
             f"first is text {i}, {texts[i]!r}: it needs {needed[i]} steps (one for "
             "each character, and one between two that are the same), but its image has "
-            f"{steps[i]}. To fit all: images {widen:.1f} times as wide, or a model that "
-            "halves the width less often (build_text_recognizer, pools=)."
+            f"{steps[i]}. To fit all: images {widen:.1f} times as wide, or a model "
+            "that halves the width less often (build_text_recognizer, pools=)."
         )
 
 

@@ -144,7 +144,7 @@ def build_clip_cnn(
     >>> stacked = ct.build_clip_cnn((8, 16, 32, 1), num_classes=2)
     >>> stacked.input_shape
     (None, 8, 16, 32, 1)
-    >>> tuple(stacked.get_layer("conv_1").kernel.shape)  # eight channels
+    >>> tuple(int(n) for n in stacked.get_layer("conv_1").kernel.shape)  # 8 channels
     (3, 3, 8, 32)
     """
     frames, height, width, channels = shape = _check_shape(input_shape, CLIP)

@@ -25,7 +25,7 @@ class GuessedAlignment(keras.losses.Loss):
 
     >>> from crnn_tutorial.first_guess import spread
     >>> import numpy as np
-    >>> spread(np.array([[1, 2]]), np.ones((1, 8))).tolist()
+    >>> np.array(spread([[1, 2]], np.ones((1, 8)))).tolist()
     [[0, 1, 1, 0, 0, 2, 2, 0]]
     """
 
@@ -57,10 +57,10 @@ def spread(targets, real):
     --------
     >>> import numpy as np
     >>> from crnn_tutorial.first_guess import spread
-    >>> spread(np.array([[3, 0]]), np.array([[1.0, 1.0, 1.0, 1.0, 0.0]])).tolist()
+    >>> np.array(spread([[3, 0]], np.array([[1.0, 1.0, 1.0, 1.0, 0.0]]))).tolist()
     [[0, 3, 3, 0, 0]]
     """
-    targets = ops.cast(targets, "int32")
+    targets, real = ops.cast(targets, "int32"), ops.cast(real, "float32")
     characters = ops.sum(ops.cast(targets > 0, "float32"), axis=1, keepdims=True)
     steps = ops.maximum(ops.sum(real, axis=1, keepdims=True), 1.0)
     middles = ops.cast(ops.arange(ops.shape(real)[1]), "float32") + 0.5  # of the steps
