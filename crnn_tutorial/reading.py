@@ -55,7 +55,7 @@ def read_text(
         The only texts that are allowed. Each is scored exactly, by all its alignments,
         whatever the beam width; fit for lists of some thousands.
     return_confidence : bool
-        Whether to return `Reading`s.
+        Whether to return a `Reading` of each image instead of its text alone.
     batch_size : int
         Images that the model sees at once.
 
