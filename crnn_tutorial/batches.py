@@ -240,8 +240,8 @@ def _check_lengths(model, images, targets, texts):
     """Refuse a text that needs more steps than its image has: an infinite loss."""
     real_steps = keras.Model(model.input, model.layers[-1].input[1])
     some = range(0, len(images), 1024)
-    steps = [np.sum(real_steps(images[i : i + 1024]), axis=-1) for i in some]
-    steps = np.concatenate(steps)
+    masks = [real_steps(images[i : i + 1024]) for i in some]
+    steps = np.concatenate([keras.ops.convert_to_numpy(m).sum(axis=-1) for m in masks])
     doubled = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
     needed = (targets > 0).sum(axis=1) + doubled.sum(axis=1)
     too_long = np.flatnonzero(needed > steps)

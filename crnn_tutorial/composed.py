@@ -37,7 +37,8 @@ def load_digit_strings(
     sizes : tuple of three ints
         How many images to train, to validate and to test.
     seed : int
-        Draws the numbers, the digits and the gaps.
+        Draws the numbers, the digits and the gaps, and which digit is in which split:
+        another seed's test lines may hold digits that this one's training lines have.
     characters : str
         Which digits occur.
     width : int, optional

@@ -142,7 +142,10 @@ def build_fixed_length_reader(
 def _check_pools(pools, blocks, height, width):
     if pools is None:
         pools = [(2, 2 if block < 2 else 1) for block in range(blocks)]
-    windows = [(pool, pool) if isinstance(pool, int) else tuple(pool) for pool in pools]
+    windows = [
+        tuple(pool) if isinstance(pool, tuple | list) else (pool, pool)
+        for pool in pools
+    ]
     known = all(len(w) == 2 and None not in _whole_numbers(w) for w in windows)
     if len(windows) != blocks or not known:
         raise ValueError(

@@ -262,7 +262,7 @@ class TestSizes:
     @given(
         blocks=st.integers(1, 4),
         side=st.integers(1, 16),
-        which=st.sampled_from(["crnn", "patches", "cnn", "video", "text", "fixed"]),
+        which=st.sampled_from(["crnn", "patches", "cnn", "video", "fixed"]),
     )
     def test_the_smallest_size_that_is_named_works(self, blocks, side, which):
         filters, smallest = (1,) * blocks, 2**blocks
@@ -271,9 +271,6 @@ class TestSizes:
             if which == "video":
                 shape = (2, height, width, 1)
                 return ct.build_video_classifier(shape, 2, filters=filters, units=1)
-            if which == "text":
-                shape = (height, width, 1)
-                return ct.build_text_recognizer(shape, "a", filters=filters, units=1)
             if which == "fixed":
                 shape = (height, width, 1)
                 return ct.build_fixed_length_reader(shape, "a", 1, filters=filters)
@@ -286,6 +283,24 @@ class TestSizes:
         model = build(smallest, max(smallest, side))
         images = np.zeros((1, *model.input_shape[1:]), "float32")
         assert np.isfinite(convert_to_numpy(model(images))).all()
+
+    def test_a_reader_halves_its_width_twice_and_no_more(self):
+        size = {"filters": (1, 1, 1), "units": 1}
+        model = ct.build_text_recognizer((8, 4, 1), "a", **size)
+        assert model.output_shape == (None, 1, 2)
+        with pytest.raises(ValueError, match="3 pixels wide .* at least 4 pixels wide"):
+            ct.build_text_recognizer((8, 3, 1), "a", **size)
+        with pytest.raises(ValueError, match="too small for 3 pooling layers"):
+            ct.build_text_recognizer((7, 16, 1), "a", **size)
+
+    def test_the_pools_of_a_reader_decide_its_steps(self):
+        size = {"filters": (1, 1), "units": 1}
+        for pools, steps in (([2, 2], 4), ([2, (2, 1)], 8), ([(2, 4), 1], 4)):
+            model = ct.build_text_recognizer((8, 16, 1), "a", pools=pools, **size)
+            assert model.output_shape[1] == steps
+        for wrong in ([2], [2, 0], [2, 2.5], [2, (2, 1, 1)], "22"):
+            with pytest.raises(ValueError, match="one window for each number"):
+                ct.build_text_recognizer((8, 16, 1), "a", pools=wrong, **size)
 
     def test_the_text_stem_takes_any_width(self):
         model = ct.build_text_recognizer((16, None, 1), "ab", filters=(2, 2), units=2)
