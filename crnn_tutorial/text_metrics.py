@@ -103,8 +103,9 @@ class CharacterErrorRate(keras.metrics.Metric):
 
     def result(self):
         # As metrics.error_rate: without any character, the number of edits.
-        none = ops.equal(self.characters, 0)
-        return ops.divide(self.edits, ops.where(none, 1.0, self.characters))
+        characters = ops.convert_to_tensor(self.characters)  # JAX wants no variables
+        divisor = ops.where(ops.equal(characters, 0), 1.0, characters)
+        return ops.divide(ops.convert_to_tensor(self.edits), divisor)
 
     def get_config(self):
         return {**super().get_config(), "merge_repeats": self.merge_repeats}

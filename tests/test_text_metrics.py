@@ -132,7 +132,7 @@ class TestInsideFit:
             head.encode(texts),
             validation_data=(images[:4], head.encode(texts[:4])),
             batch_size=4,
-            epochs=12,
+            epochs=1,
             verbose=0,
         )
         names = {"loss", "exact_match", "cer"}
