@@ -52,7 +52,7 @@ def build_video_classifier(
     recurrence : str
         As in `build_crnn_model`; ``"order_blind"`` is the average over the frames. Or
         ``"conv_lstm"``: an LSTM whose products are convolutions, before the map of each
-        frame is averaged.
+        frame is averaged (not on JAX, where Keras has no mask for it).
     dropout, learning_rate : float
         As in `build_crnn_model`.
 
@@ -67,7 +67,7 @@ def build_video_classifier(
     ------
     ValueError
         If the shape is no clip's, the frames are too small for the pooling layers, or
-        features come with filters or ``"conv_lstm"``.
+        features come with filters or ``"conv_lstm"``, or that is asked for on JAX.
 
     References
     ----------
@@ -90,6 +90,7 @@ def build_video_classifier(
         _check_computed(filters, recurrence)
         x = backbones.connect_steps(inputs, recurrence, units, mask)
     else:
+        _check_backend(recurrence)
         filters = _check_filters(filters, *shape[1:3])
         x = backbones.frames(inputs, filters, units, recurrence, mask)
     head = heads.Classify(num_classes)
@@ -160,6 +161,14 @@ def build_clip_cnn(
     filters = _check_filters(filters, height, width)
     x = _convolve(x, filters, units)
     return _assemble(inputs, x, heads.Classify(num_classes), dropout, learning_rate)
+
+
+def _check_backend(recurrence):
+    if recurrence == "conv_lstm" and keras.backend.backend() == "jax":
+        raise ValueError(
+            'On JAX, Keras has no mask for recurrence="conv_lstm": set KERAS_BACKEND '
+            "to tensorflow or torch before Keras is imported, or take another one."
+        )
 
 
 def _check_computed(filters, recurrence):

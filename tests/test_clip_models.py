@@ -13,8 +13,10 @@ from crnn_tutorial.backbones import RECURRENCES
 
 PICTURES, FEATURES = (None, 8, 10, 1), (None, 5)
 SMALL = {"filters": (2, 3), "units": 2}
+ON_JAX = keras.backend.backend() == "jax"  # where Keras masks no ConvLSTM
+ALL = RECURRENCES if ON_JAX else (*RECURRENCES, "conv_lstm")
 KINDS = {
-    **{f"pictures-{r}": (PICTURES, r, SMALL) for r in (*RECURRENCES, "conv_lstm")},
+    **{f"pictures-{r}": (PICTURES, r, SMALL) for r in ALL},
     **{f"features-{r}": (FEATURES, r, {"units": 2}) for r in ("lstm", "convolution")},
 }
 # GRU and simple RNN go the LSTM's way.
@@ -151,12 +153,20 @@ class TestShapes:
         ],
     )
     def test_the_other_controls_can_be_made_equal(self, builder, options):
+        if ON_JAX and options.get("recurrence") == "conv_lstm":
+            pytest.skip("Keras masks no ConvLSTM on JAX")
         shape, filters = (6, 16, 24, 1), {"filters": (8, 16)}
         crnn = ct.build_video_classifier(shape, 3, units=24, **filters)
         match = ct.match_parameters(builder, crnn, shape, 3, **filters, **options)
         assert abs(match.ratio - 1) <= 0.02
         assert match.widths.get("filters", (8, 16)) == (8, 16)  # the same stem
 
+    def test_jax_is_told_that_it_has_no_convolutional_lstm(self, monkeypatch):
+        monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+        with pytest.raises(ValueError, match="On JAX, Keras has no mask"):
+            ct.build_video_classifier((2, 4, 4, 1), 2, recurrence="conv_lstm")
+
+    @pytest.mark.skipif(ON_JAX, reason="Keras masks no ConvLSTM on JAX")
     def test_multiplications_of_a_convolutional_lstm(self):
         frames, places, weights = 5, 2 * 3, 9 * (3 + 4) * 4 * 4
         model = ct.build_video_classifier(
