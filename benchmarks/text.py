@@ -326,6 +326,20 @@ def load_before():
     return before if same else now | {"runs": []}
 
 
+def tell(results):
+    """Print one line for each part, with all that it measured."""
+    for one in results["runs"]:
+        goals = one.get("seconds_to", {})
+        numbers = {f"seconds to {goal}": seconds for goal, seconds in goals.items()}
+        numbers |= {
+            name: value
+            for name, value in one.items()
+            if name not in ("run", "curve", "seconds_to")
+        }
+        title = ", ".join(map(str, one["run"]))
+        print(f"{title:35}", ", ".join(f"{k} {v}" for k, v in numbers.items()))
+
+
 def main():
     """Run what is not stored yet, and store it after each part."""
     results = load_before()
@@ -336,9 +350,7 @@ def main():
         measured = run_alone(run)
         results["runs"].append({"run": list(run)} | measured)
         ct.save_results("text", results)
-    for one in results["runs"]:
-        shown = {key: one[key] for key in one if key not in ("run", "curve")}
-        print(*one["run"], shown)
+    tell(results)
 
 
 if __name__ == "__main__":

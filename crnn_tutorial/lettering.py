@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.fonts import find_fonts, read_glyph
 from crnn_tutorial.images import load_image
 from crnn_tutorial.photographs import _PHOTOGRAPHS, _photograph_path
@@ -327,37 +328,6 @@ def _lean(ink, shifts):
 def _photograph(name):
     known = {photograph.name: photograph for photograph in _PHOTOGRAPHS}
     return load_image(_photograph_path(known[name]), channels=1)[..., 0]
-
-
-def check_count(name, value):
-    """Return a whole number of at least 1, or say what came.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    value : int
-        The number.
-
-    Returns
-    -------
-    int
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.lettering import check_count
-    >>> check_count("width", 32)
-    32
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is a whole number of at least 1, but got {value!r}.")
-    return int(value)
 
 
 def _check_photographs(part):

@@ -5,13 +5,13 @@ work on one image's probabilities ``(steps, classes)``, class 0 being the blank.
 """
 
 import math
-import numbers
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from crnn_tutorial import heads, layers
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.images import check_images
 from crnn_tutorial.text_images import stack_text_images
 
@@ -95,9 +95,8 @@ def read_text(
     (True, True)
     """
     head = _check_reader(model)
-    for name, value in {"beam_width": beam_width, "batch_size": batch_size}.items():
-        if not isinstance(value, numbers.Integral) or value < 1:
-            raise ValueError(f"{name} is a whole number above 0, but got {value!r}.")
+    check_count("beam_width", beam_width)
+    check_count("batch_size", batch_size)
     allowed = None if words is None else _encode_words(head, words)
     images = _fit_images(model, images)
     outputs = model.predict(images, batch_size=int(batch_size), verbose=0)

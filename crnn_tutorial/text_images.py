@@ -6,7 +6,6 @@ the right fill up the narrower ones.
 
 import hashlib
 import io
-import numbers
 import warnings
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from collections import Counter
 
 import numpy as np
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.datasets import Dataset, Split
 from crnn_tutorial.image_folders import _check_shares, _name_some, _shares
 from crnn_tutorial.images import _check_look, load_image, normalize, resize_image
@@ -66,7 +66,7 @@ def stack_text_images(images, height=None):
     counts = Counter(image.shape[0] for image in images)
     if height is None:
         height = max(counts, key=lambda size: (counts[size], size))
-    height = _check_height(height)
+    height = check_count("height", height)
     _warn_of_heights(counts, height)
     return _pad([_to_height(image, height) for image in images])
 
@@ -149,7 +149,7 @@ def load_text_images(
     >>> sorted(words.train.targets)[:3], "".join(words.class_names)
     (['word0', 'word1', 'word2'], '0123456789dorw')
     """
-    height = _check_height(height)
+    height = check_count("height", height)
     _check_look(None, channels, None)
     _check_shares(validation, test)
     with open_files(path) as files:
@@ -221,14 +221,6 @@ def _check_channels(images):
             f"images[{colours.index(False)}] and images[{colours.index(True)}]. "
             "Load all of them with the same channels."
         )
-
-
-def _check_height(height):
-    if not isinstance(height, numbers.Integral) or height < 1:
-        raise ValueError(
-            f"height is a whole number of pixels above 0, but got {height!r}."
-        )
-    return int(height)
 
 
 def _warn_of_heights(counts, height):

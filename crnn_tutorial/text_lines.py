@@ -6,9 +6,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.datasets import Split
 from crnn_tutorial.heads import Alphabet
-from crnn_tutorial.lettering import BACKGROUNDS, Pen, check_count
+from crnn_tutorial.lettering import BACKGROUNDS, Pen
 
 
 def render_text_lines(

@@ -1,10 +1,9 @@
 """Train a model that reads: the recipe that leaves CTC's plateau of blanks soon."""
 
-import numbers
-
 from crnn_tutorial import heads
 from crnn_tutorial.augmentation import augment_text_images
 from crnn_tutorial.batches import check_model
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.first_guess import FirstGuess
 from crnn_tutorial.text_images import stack_text_images
 from crnn_tutorial.training import _batches, train_crnn_model
@@ -98,10 +97,7 @@ def train_text_recognizer(
     if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
         validation_data = _stacked(model, validation_data[0]), validation_data[1]
     augment = augment_text_images if augment is True else augment or None
-    if not isinstance(guess_steps, numbers.Integral) or guess_steps < 0:
-        raise ValueError(
-            f"guess_steps is a whole number, 0 or more, not {guess_steps!r}."
-        )
+    check_count("guess_steps", guess_steps, least=0)
     if guess_steps and isinstance(head, heads.ReadText):
         data = _batches(model, head, images, texts, batch_size, seed, augment)
         callbacks = [FirstGuess(data, guess_steps), *callbacks]

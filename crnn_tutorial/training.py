@@ -23,6 +23,7 @@ from crnn_tutorial.checkpoints import (
     describe_optimizer,
     fingerprint,
 )
+from crnn_tutorial.checks import check_count
 
 # The learning rate climbs during this share of all steps, then falls.
 WARM_UP = 0.05
@@ -147,7 +148,7 @@ def train_crnn_model(
     >>> len(history.history["loss"]), history.seconds > 0
     (3, True)
     """
-    _check_count("epochs", epochs)
+    check_count("epochs", epochs)
     head = check_model(model)
     data = _batches(model, head, train_images, train_labels, batch_size, seed, augment)
     validation_data = prepare_validation(model, head, validation_data)
@@ -160,7 +161,7 @@ def train_crnn_model(
 
 
 def _batches(model, head, images, labels, batch_size, seed, augment):
-    _check_count("batch_size", batch_size)
+    check_count("batch_size", batch_size)
     _check_seed(seed)
     if isinstance(images, keras.utils.PyDataset):
         data = ShuffledStream(images, seed, augment)
@@ -345,11 +346,6 @@ def _describe_function(function):
 
 def _verbosity(verbose):
     return 0 if verbose == "auto" and os.environ.get(QUIET) else verbose
-
-
-def _check_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is a whole number of at least 1, but got {value!r}.")
 
 
 def _check_seed(seed):

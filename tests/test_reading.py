@@ -224,7 +224,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"beam_width": 0}, "beam_width is a whole number above 0, but got 0"),
+            (
+                {"beam_width": 0},
+                "beam_width is a whole number of at least 1, but got 0",
+            ),
             ({"beam_width": 2.5}, "beam_width"),
             ({"batch_size": 0}, "batch_size"),
             ({"words": []}, "words is empty"),
