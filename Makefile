@@ -1,5 +1,5 @@
 # Everything a reader or an author does, one line each: `make help`.
-# Needs Python 3.11, 3.12 or 3.13 and make, nothing else.
+# Needs Python 3.11, 3.12 or 3.13 with its venv module (Debian: python3-venv) and make.
 
 SHELL := bash
 .DEFAULT_GOAL := help
@@ -10,7 +10,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
   2>/dev/null && echo $$p && break; done)
-UV ?= $(BIN)/uv
+# uv installs the lock. It has an environment of its own, so that a broken .venv
+# stops neither `make venv` nor `make lock`.
+UV_VENV ?= .venv-uv
+UV ?= $(UV_VENV)/bin/uv
 WORKERS ?= 2
 NB ?=
 CELL_TIMEOUT ?= 300
@@ -34,19 +37,28 @@ help:  ## Show this list
 	  | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
 .PHONY: venv
-venv: $(VENV)/.installed  ## Create or update .venv from requirements.lock
+venv: $(VENV)/.installed  ## Create, update or repair .venv from requirements.lock
 
-$(VENV)/.installed: requirements.lock pyproject.toml
-	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11, 3.12 or 3.13 found: install one," \
-	  "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV): the first time takes some minutes."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --require-hashes -r requirements.lock
+# Neither step resolves anything: the lock names every package, its version and hashes.
+$(VENV)/.installed: requirements.lock pyproject.toml | $(UV)
+	@echo "Installing into $(VENV): the first time takes a minute or more."
+	@$(BIN)/python -c '' 2>/dev/null || $(UV) venv --quiet --clear \
+	  --no-python-downloads --python "$$(command -v $(PYTHON))" $(VENV)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@# Without dependencies: the small wheel does not satisfy "tensorflow".
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(UV) pip install --quiet --python $(BIN)/python \
 	  --no-deps --no-build-isolation -e .
 	@touch $@
+
+# An environment that an earlier run left half done has no uv, and is made anew.
+$(UV_VENV)/bin/uv:
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11, 3.12 or 3.13 found: install one," \
+	  "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(UV_VENV) || { rm -rf $(UV_VENV); echo "$(PYTHON) cannot" \
+	  "make an environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(UV_VENV)/uv.lock
+	@$(UV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --require-hashes -r $(UV_VENV)/uv.lock
 
 .PHONY: book
 book: venv  ## Build the site from stored outputs, warnings are errors
@@ -143,9 +155,6 @@ lock: | $(UV)  ## Write requirements.lock anew with the newest versions
 	  --quiet --output-file requirements.lock
 	@{ echo '# Written by "make lock": exact versions for Linux and macOS, Python 3.11-3.13.'; \
 	  cat requirements.lock; } > requirements.new && mv requirements.new requirements.lock
-
-$(BIN)/uv:
-	@$(MAKE) --no-print-directory venv
 
 .PHONY: set-repository
 set-repository: venv  ## Change the repository's address everywhere: URL=https://...
