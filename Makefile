@@ -111,24 +111,35 @@ BACKEND_TESTS := tests/test_equations_*.py tests/test_layers.py tests/test_heads
   tests/test_models.py tests/test_clip_models.py
 REQUIREMENTS = import tomllib; \
   p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-  e = p["optional-dependencies"]; d = p["dependencies"] + e["test"] + e["$*"]; \
+  e = p["optional-dependencies"]; \
+  d = p["dependencies"] + e["book"] + e["test"] + e["$*"]; \
   print(*[line for line in d if not line.startswith("tensorflow")], sep="\n")
 
 .PHONY: test-backends
 test-backends: $(BACKENDS:%=test-on-%)  ## Run equations, layers, heads, models, CTC on JAX and torch
 
-test-on-%: venv
-	@rm -rf .venv-$*
-	@$(UV) venv --quiet --python $(BIN)/python .venv-$*
+$(VENV)-%/.installed: requirements.lock pyproject.toml | $(VENV)/.installed
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)-$*
 	@$(BIN)/python -c '$(REQUIREMENTS)' | $(UV) pip install --quiet \
-	  --python .venv-$*/bin/python --constraint requirements.lock -r -
-	@$(UV) pip install --quiet --python .venv-$*/bin/python --no-deps -e .
-	@KERAS_BACKEND=$* $(ONE_THREAD) .venv-$*/bin/python -m pytest -q -n $(WORKERS) \
+	  --python $(VENV)-$*/bin/python --constraint requirements.lock -r -
+	@$(UV) pip install --quiet --python $(VENV)-$*/bin/python --no-deps -e .
+	@touch $@
+
+test-on-%: $(VENV)-%/.installed
+	@KERAS_BACKEND=$* $(ONE_THREAD) $(VENV)-$*/bin/python -m pytest -q -n $(WORKERS) \
 	  --dist loadfile $(BACKEND_TESTS)
+
+.PHONY: full
+full: venv  ## Run all chapters (or NB=path) with RUN = "full", into results/full.json
+	@$(BIN)/python scripts/run_full.py $(NB)
+
+.PHONY: full-on-jax
+full-on-jax: $(VENV)-jax/.installed  ## The same on JAX, without TensorFlow
+	@KERAS_BACKEND=jax $(VENV)-jax/bin/python scripts/run_full.py $(NB)
 
 .PHONY: notebooks
 notebooks: venv  ## Re-execute all chapters (or NB=path) and store their outputs
-	@$(BIN)/python scripts/execute_notebooks.py $(or $(NB),$$($(NOTEBOOKS)))
+	@$(ONE_THREAD) $(BIN)/python scripts/execute_notebooks.py $(or $(NB),$$($(NOTEBOOKS)))
 	@$(BIN)/python scripts/fill_numbers.py
 
 .PHONY: lab

@@ -34,28 +34,35 @@ QUIET = {
 def execute(path: Path, store: bool = True) -> str:
     """Execute one notebook, in place; return what it cost."""
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-    client = NotebookClient(
-        notebook,
-        timeout=600,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
-    start = time.perf_counter()
-    with client.setup_kernel():
-        for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
-        memory = peak_megabytes(client.km.provisioner.pid)
-    seconds = time.perf_counter() - start
+    seconds, memory = run_cells(notebook, path.parent)
     if store:
         clean(notebook)
         shrink(notebook)
         nbformat.validate(notebook)
         nbformat.write(notebook, path)
     return report(seconds, memory)
+
+
+def run_cells(
+    notebook: nbformat.NotebookNode, folder: Path, timeout: float = 600
+) -> tuple[float, float]:
+    """Run every cell in a clean kernel; return seconds and megabytes."""
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    start = time.perf_counter()
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        memory = peak_megabytes(client.km.provisioner.pid)
+    return time.perf_counter() - start, memory
 
 
 def peak_megabytes(pid: int) -> float:

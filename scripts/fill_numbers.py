@@ -25,8 +25,13 @@ RECORD = re.compile(r"^record: (\{.*\})$", re.MULTILINE)
 @cache
 def records(path: Path) -> dict[str, str]:
     """Return what the stored outputs of a notebook record."""
+    return recorded(nbformat.read(path, as_version=4))
+
+
+def recorded(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return what the outputs of a notebook record."""
     found: dict[str, str] = {}
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             for line in RECORD.findall(output.get("text", "")):
                 found |= json.loads(line)
