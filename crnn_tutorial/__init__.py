@@ -94,7 +94,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "exact_match",
         ],
         "text_metrics": ["CharacterErrorRate", "ExactMatch"],
-        "judging": ["Judgement", "judge", "points"],
+        "judging": ["Judgement", "judge", "points", "print_judgements"],
         "heads": ["Alphabet"],
         "text_lines": ["TextLineStream", "render_text_lines"],
         "models": [

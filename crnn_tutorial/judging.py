@@ -1,6 +1,7 @@
 """The rule of the book: when ours is better than a control, over images and seeds."""
 
 import math
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,10 +68,36 @@ class Judgement:
         return text
 
     def __str__(self):
-        return f"{self.claim}: {self.sentence}" if self.claim else self.sentence
+        return _wrap(f"{self.claim}: {self.sentence}" if self.claim else self.sentence)
 
     def __repr__(self):
         return f"Judgement({self})"
+
+
+def print_judgements(judgements):
+    """Print judgements, one below the other, in lines that fit a page.
+
+    Parameters
+    ----------
+    judgements : dict
+        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
+    >>> ct.print_judgements({"CRNN minus CNN": found})
+    CRNN minus CNN: not supported: +0.2 points [-0.9, 1.3] over 5
+      seeds and 500 images; a difference of 1.6 points or more would
+      have been seen 4 times in 5
+    """
+    for name, found in judgements.items():
+        stored = isinstance(found, dict)
+        print(_wrap(f"{name}: {found['sentence'] if stored else found.sentence}"))
+
+
+def _wrap(text):
+    return textwrap.fill(text, 66, subsequent_indent="  ")
 
 
 def points(judgement):
