@@ -2,8 +2,9 @@
 
 A chapter calls `ct.record(name="98.9 %")`; its prose holds `<!--=name-->...<!--/-->`,
 which shows the number on the site, on Colab and on GitHub alike. Elsewhere (README.md,
-another chapter) the mark names the page too: `<!--=code/model:name-->`. So no number in
-the book is typed by hand.
+another chapter) the mark names the page too: `<!--=code/model:name-->`. What is counted
+over the whole book stands under `book`: `<!--=book:judged-->`. So no number in the book
+is typed by hand.
 
     python scripts/fill_numbers.py          # fill in
     python scripts/fill_numbers.py --check  # only tell what disagrees
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from claims import CLAIMS, judged_claims
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"<!--=([\w/]+:)?(\w+)-->(.*?)<!--/-->", re.DOTALL)
@@ -38,13 +40,22 @@ def recorded(notebook: nbformat.NotebookNode) -> dict[str, str]:
     return found
 
 
+@cache
+def counted() -> dict[str, str]:
+    """Return what is counted over the whole book: `<!--=book:judged-->`."""
+    return {"judged": str(len(judged_claims())), "claims": str(CLAIMS)}
+
+
 def fill(text: str, own_page: Path | None, faults: list[str]) -> str:
     """Replace each marked number by the recorded one; collect what is wrong."""
 
     def replace(match):
         page, name, old = match.groups()
-        source = ROOT / "book" / f"{page[:-1]}.ipynb" if page else own_page
-        known = records(source) if source and source.exists() else {}
+        if page == "book:":
+            known = counted()
+        else:
+            source = ROOT / "book" / f"{page[:-1]}.ipynb" if page else own_page
+            known = records(source) if source and source.exists() else {}
         if name not in known:
             faults.append(f"nothing records {(page or '') + name}")
             return match[0]

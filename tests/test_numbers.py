@@ -73,3 +73,29 @@ def test_figures_are_stored_smaller_and_look_the_same():
     assert len(after) < len(before)
     shown = np.array(Image.open(io.BytesIO(base64.b64decode(after))).convert("L"))
     assert np.abs(shown.astype(int) - grey).max() <= 3
+
+
+VERDICTS = """
+````{admonition} Verdict on C01 to C03
+:class: verdict
+**C01, C02**: no bet on this page.
+
+**C03**, a CNN cannot handle video: **false**. See C04 elsewhere.
+````
+
+````{admonition} Verdict on C40
+**False** as written.
+````
+
+| C09 | layers | **supported** |
+| C10 | edges | not tested here |
+"""
+
+
+def test_a_claim_counts_once_a_verdict_names_it():
+    import claims
+
+    assert claims.in_page(VERDICTS) == {"C03", "C09", "C40"}
+    judged = claims.judged_claims()
+    assert judged <= {f"C{number:02}" for number in range(1, claims.CLAIMS + 1)}
+    assert {"C04", "C19", "C39"} <= judged
