@@ -42,8 +42,8 @@ venv: $(VENV)/.installed  ## Create, update or repair .venv from requirements.lo
 # Neither step resolves anything: the lock names every package, its version and hashes.
 $(VENV)/.installed: requirements.lock pyproject.toml | $(UV)
 	@echo "Installing into $(VENV): the first time takes a minute or more."
-	@$(BIN)/python -c '' 2>/dev/null || $(UV) venv --quiet --clear \
-	  --no-python-downloads --python "$$(command -v $(PYTHON))" $(VENV)
+	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV); $(UV) venv --quiet \
+	  --no-python-downloads --python "$$(command -v $(PYTHON))" $(VENV); }
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@# Without dependencies: the small wheel does not satisfy "tensorflow".
 	@$(UV) pip install --quiet --python $(BIN)/python \
@@ -119,7 +119,7 @@ REQUIREMENTS = import tomllib; \
 test-backends: $(BACKENDS:%=test-on-%)  ## Run equations, layers, heads, models, CTC on JAX and torch
 
 $(VENV)-%/.installed: requirements.lock pyproject.toml | $(VENV)/.installed
-	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)-$*
+	@rm -rf $(VENV)-$* && $(UV) venv --quiet --python $(BIN)/python $(VENV)-$*
 	@$(BIN)/python -c '$(REQUIREMENTS)' | $(UV) pip install --quiet \
 	  --python $(VENV)-$*/bin/python --constraint requirements.lock -r -
 	@$(UV) pip install --quiet --python $(VENV)-$*/bin/python --no-deps -e .
@@ -166,6 +166,11 @@ lock: | $(UV)  ## Write requirements.lock anew with the newest versions
 	  --quiet --output-file requirements.lock
 	@{ echo '# Written by "make lock": exact versions for Linux and macOS, Python 3.11-3.13.'; \
 	  cat requirements.lock; } > requirements.new && mv requirements.new requirements.lock
+
+.PHONY: dist
+dist: venv  ## Build the source archive and the wheel into dist/
+	@rm -rf dist
+	@$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 
 .PHONY: set-repository
 set-repository: venv  ## Change the repository's address everywhere: URL=https://...

@@ -45,6 +45,7 @@ def set_repository(new: str, root: Path = ROOT) -> list[Path]:
     pairs = [
         (old, new),
         (f"/github/{old_slug}", f"/github/{new_slug}"),
+        (f"githubusercontent.com/{old_slug}", f"githubusercontent.com/{new_slug}"),
         (pages_site(old_slug), pages_site(new_slug)),
     ]
     changed = []

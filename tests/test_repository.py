@@ -75,7 +75,9 @@ def test_set_repository_changes_every_place(tmp_path):
     slug = OWNER_AND_NAME
     (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{URL}"\n')
     colab = f"https://colab.research.google.com/github/{slug}/blob/main/a.ipynb"
-    (tmp_path / "page.md").write_text(f"{colab} https://{pages_site(slug)}/ git+{URL}")
+    raw = f"https://raw.githubusercontent.com/{slug}/main/a.png"
+    text = f"{colab} https://{pages_site(slug)}/ git+{URL} {raw}"
+    (tmp_path / "page.md").write_text(text)
     (tmp_path / "picture.bin").write_bytes(b"\0" + URL.encode())
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     changed = set_repository(new, tmp_path)
@@ -83,7 +85,8 @@ def test_set_repository_changes_every_place(tmp_path):
     assert repository_url(tmp_path) == new
     assert (tmp_path / "page.md").read_text() == (
         "https://colab.research.google.com/github/ann/my-fork/blob/main/a.ipynb "
-        "https://ann.github.io/my-fork/ git+https://github.com/ann/my-fork"
+        "https://ann.github.io/my-fork/ git+https://github.com/ann/my-fork "
+        "https://raw.githubusercontent.com/ann/my-fork/main/a.png"
     )
     with pytest.raises(ValueError, match="expected https://host/owner/name"):
         set_repository("my-fork", tmp_path)
@@ -129,12 +132,42 @@ def test_users_get_lower_bounds_only():
 
 def test_workflows_pin_actions_and_ask_for_little():
     workflows = sorted((ROOT / ".github/workflows").glob("*.yml"))
-    assert [path.stem for path in workflows] == ["ci", "publish", "weekly"]
+    assert [path.stem for path in workflows] == ["ci", "publish", "release", "weekly"]
+    pins = set()
     for path in workflows:
         text = path.read_text("utf-8")
-        for action in re.findall(r"uses: (\S+)", text):
-            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action), action
         assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+        used = re.findall(r"uses: (\S+)(.*)", text)
+        for action, comment in used:
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action), action
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
+        pins |= {action for action, _ in used}
+    assert len(pins) == len({action.split("@")[0] for action in pins}), "two versions"
+
+
+def test_the_readme_works_on_the_page_of_a_package_index():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    addresses = re.findall(r"\]\(([^)\s]+)\)", readme)
+    assert len(addresses) > 20
+    assert [link for link in addresses if not link.startswith("https://")] == []
+
+
+def test_every_link_of_the_readme_leads_to_a_file_of_ours():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    site = re.escape(f"https://{pages_site(OWNER_AND_NAME)}/")
+    pages = re.findall(rf"\]\({site}([\w/]+)\.html\)", readme)
+    assert len(pages) > 20
+    for page in pages:
+        assert list(ROOT.glob(f"{page}.*")), page
+    for name in re.findall(rf"\]\({re.escape(URL)}/blob/main/([^)]+)\)", readme):
+        assert (ROOT / name).is_file(), name
+
+
+def test_the_release_is_dated_once():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    version, date = re.search(r"^## (\S+) \((\S+)\)", changelog, re.M).groups()
+    assert (str(citation["version"]), str(citation["date-released"])) == (version, date)
 
 
 def test_ci_runs_make_test_and_nothing_else():
