@@ -14,6 +14,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # stops neither `make venv` nor `make lock`.
 UV_VENV ?= .venv-uv
 UV ?= $(UV_VENV)/bin/uv
+# The certificates that the machine trusts, as behind the proxy of a university.
+export UV_SYSTEM_CERTS ?= 1
 WORKERS ?= 2
 NB ?=
 CELL_TIMEOUT ?= 300
