@@ -185,7 +185,7 @@ class TestPadding:
             batch = [padded(x.astype("float32"), width) for x in (wide, narrow)]
             model = reader(recurrence)
             steps = ops.convert_to_numpy(model(np.concatenate(batch), training=True))
-            moving = [ops.convert_to_numpy(w) for w in model.non_trainable_weights]
+            moving = [weight.numpy() for weight in model.non_trainable_weights]
             real = [steps[0, : 15 // 4], steps[1, : 10 // 4]]
             results.append(np.concatenate([x.ravel() for x in [*real, *moving]]))
         np.testing.assert_allclose(results[1], results[0], atol=1e-4)

@@ -18,7 +18,7 @@ def keras_steps(optimizer, parameters, gradients):
     optimizer.build(variables)
     for step in gradients:
         optimizer.apply([keras.ops.convert_to_tensor(g) for g in step], variables)
-        yield [keras.ops.convert_to_numpy(v) for v in variables]
+        yield [variable.numpy() for variable in variables]
 
 
 def hundred(seed):

@@ -146,7 +146,7 @@ class TestAttentionOverSteps:
         answer = convert_to_numpy(layer(x))
 
         def dense(part, value):
-            return value @ convert_to_numpy(part.kernel) + convert_to_numpy(part.bias)
+            return value @ part.kernel.numpy() + part.bias.numpy()
 
         def normalise(value):
             spread = np.sqrt(value.var(axis=-1, keepdims=True) + 1e-3)
@@ -244,9 +244,8 @@ class TestMaskedNormalization:
         expected = (second - mean) / np.sqrt(variance + layer.epsilon)
         np.testing.assert_allclose(normal[1], expected, atol=1e-4)
         # Half of what it was (0 and 1), half of what came: momentum is 0.5.
-        moving = convert_to_numpy(layer.moving_mean)
-        np.testing.assert_allclose(moving, mean / 2, atol=1e-4)
-        moving = convert_to_numpy(layer.moving_variance)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), mean / 2, atol=1e-4)
+        moving = layer.moving_variance.numpy()
         np.testing.assert_allclose(moving, (1 + variance) / 2, rtol=1e-4)
 
     def test_without_padding_it_is_batch_normalisation(self):
@@ -267,7 +266,7 @@ class TestLastLayers:
         logits = layer(sequence, mask)
         chances = convert_to_numpy(ops.softmax(logits))[0]
         assert chances[2].tolist() == [1, 0, 0, 0]
-        by_hand = sequence[0] @ convert_to_numpy(layer.dense.kernel)
+        by_hand = sequence[0] @ layer.dense.kernel.numpy()
         np.testing.assert_allclose(
             convert_to_numpy(logits)[0, :2], by_hand[:2], atol=1e-6
         )
@@ -276,7 +275,7 @@ class TestLastLayers:
         layer = PositionProbabilities("abc", positions=3)
         vector = random_map(2, 6)
         answer = convert_to_numpy(layer(vector))  # (2, 3, 4)
-        scores = vector @ convert_to_numpy(layer.dense.kernel)
+        scores = vector @ layer.dense.kernel.numpy()
         for position in range(3):
             part = np.exp(scores[:, 4 * position : 4 * position + 4])
             expected = part / part.sum(axis=1, keepdims=True)
