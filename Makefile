@@ -20,6 +20,8 @@ WORKERS ?= 2
 NB ?=
 CELL_TIMEOUT ?= 300
 PORT ?= 8000
+# Looks at the site; without one `make test` leaves that out and says so.
+CHROMIUM ?= $(shell command -v chromium chromium-browser google-chrome | head -n 1)
 
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL := 3
@@ -81,13 +83,20 @@ serve: book  ## Build the site and serve it at http://localhost:8000
 test:  ## Run everything: lint, site, unit tests, every notebook
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory book
+	@if [ -n "$(CHROMIUM)" ]; then $(MAKE) --no-print-directory test-site; \
+	  else echo "No Chromium here: nobody looked at the site (make test-site)."; fi
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-notebooks
 
 .PHONY: test-unit
 test-unit: venv  ## Run unit tests and doctests, 95 % of branches covered
 	@$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile \
-	  --durations 10 --cov --cov-report term --cov-fail-under 95
+	  --ignore tests/site --durations 10 --cov --cov-report term --cov-fail-under 95
+
+.PHONY: test-site
+test-site: venv  ## Look at the built site in Chromium: widths, themes, keyboard, axe
+	@[ -f _build/html/index.html ] || $(MAKE) --no-print-directory book
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -q -n $(WORKERS) tests/site
 
 .PHONY: test-notebooks
 test-notebooks: venv  ## Re-execute every notebook (or NB=path), compare outputs

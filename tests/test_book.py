@@ -5,6 +5,7 @@ breaks exactly its rule.
 """
 
 import copy
+import json
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,8 @@ OPENING = """# How far can a CNN see?
 Does recurrence help when two parts lie far apart?
 
 ```{admonition} Cost
-1 minute on two cores, 10 seconds on a GPU; 60,000 parameters; no download.
+:class: cost
+1 minute on two cores; no GPU is needed; 60,000 parameters; no download.
 ```
 
 ```{admonition} Answer
@@ -58,7 +60,7 @@ How many steps?
 ```
 
 ```{admonition} Hint
-:class: dropdown
+:class: hint dropdown
 Count the pools.
 ```
 
@@ -73,10 +75,14 @@ GUESS = """## A bet
 
 > The CRNN handles images better than the CNN.
 
-:::{admonition} Guess first
-:class: dropdown
+::::{admonition} Guess first
+:class: guess
 Which one wins?
+
+:::{dropdown} What came out
+Neither.
 :::
+::::
 """
 
 VERDICT = """## The control that could embarrass us
@@ -113,7 +119,12 @@ def good_page():
         code(
             "ct.plots.plot_history(history)",
             outputs=[figure],
-            metadata={"mystnb": {"image": {"alt": "Loss falls over five epochs"}}},
+            metadata={
+                "mystnb": {
+                    "image": {"alt": "Loss falls over five epochs"},
+                    "figure": {"name": "fig-loss", "caption": "The loss."},
+                }
+            },
         ),
         markdown(VERDICT + "".join(EXERCISE.replace("NUMBER", n) for n in "12")),
     ]
@@ -185,6 +196,15 @@ def without_alt_text(page):
     page.cells[5].metadata = {}
 
 
+def hidden_without_output(page):
+    page.cells[4].metadata["tags"] = ["hide-input"]
+    page.cells[4].outputs = []
+
+
+def captioned_without_figure(page):
+    page.cells[5].outputs = page.cells[4].outputs
+
+
 def without_type(page):
     page.metadata = {}
 
@@ -210,15 +230,19 @@ DAMAGES = [
     (swap(3, "## A bet", "### A bet"), "a heading of level 3"),
     (swap(0, "?"), "no question"),
     (swap(0, "Cost", "Price"), "0 cost boxes"),
-    (swap(0, "1 minute on two cores, 10 seconds on a GPU", "GPU"), "second or minute"),
-    (swap(0, "GPU", "card"), "GPU"),
+    (swap(0, "1 minute on two cores", "Little"), "second or minute"),
+    (swap(0, "no GPU is needed", "10 seconds on a GPU"), "a GPU's time"),
+    (swap(0, ":class: cost\n"), "the cost box lacks"),
     (swap(0, "60,000 parameters; "), "parameter"),
     (swap(0, "; no download"), "download"),
     (swap(0, "Answer", "Result"), "0 answer boxes"),
     (swap(0, ":class: answer\n"), "answer box lacks"),
     (swap(3, "> The", "The"), "article's words"),
     (swap(3, "Guess first", "Think"), 'no box "Guess first"'),
-    (swap(3, ":class: dropdown\n"), '"Guess first" is not folded'),
+    (swap(3, ":class: guess\n"), "the guess box lacks"),
+    (swap(3, ":class: guess", ":class: guess dropdown"), "hides its question"),
+    (swap(3, "{dropdown}", "{note}"), '"Guess first" is not folded'),
+    (swap(3, "wins?", "wins."), "asks nothing before its answer"),
     (guess_after_the_result, "comes after the result table"),
     (swap(4, "ct.compare(scores)", "print(scores)"), "no result table"),
     (swap(6, "embarrass us", "surprise"), "no control"),
@@ -231,7 +255,9 @@ DAMAGES = [
     (swap(6, "} Hint", "} Tip"), "0 hints"),
     (swap(6, "{solution} ex-2", "{solution} ex-9"), "'ex-2' has no solution"),
     (swap(6, ":class: dropdown\nSixteen"), "is not folded"),
-    (swap(6, ":class: dropdown\nCount"), "a hint is not folded"),
+    (swap(6, ":class: hint dropdown\nCount"), "a hint is not folded"),
+    (swap(6, ":class: hint dropdown", ":class: dropdown"), "the hint box lacks"),
+    (swap(6, "## Verdict", "```{note} Verdict\nx\n```"), "the verdict box lacks"),
     (swap(6, ":label: ex-1\n"), "has no label"),
     (without_tags, "lacks the tag nbval-skip"),
     (swap(1, "google.colab", "colab"), "google.colab"),
@@ -242,6 +268,19 @@ DAMAGES = [
     (swap(2, '"quick"', '"full"'), 'RUN = "quick"'),
     (swap(4, "ct.compare(scores)", ""), "an empty code cell"),
     (swap(4, "scores", "scores" * 11), "a code line has"),
+    (
+        swap(4, "ct.compare", "assert seconds > 1\nct.compare"),
+        "count the work instead: seconds",
+    ),
+    (
+        swap(4, "ct.compare", "assert a.took < b\nct.compare"),
+        "count the work instead: took",
+    ),
+    (
+        swap(4, "ct.compare", "%pip x\nassert time.perf_counter()\ncompare"),
+        "perf_counter",
+    ),
+    (swap(4, "ct.compare", "assert\nct.compare"), "is no Python"),
     (run_out_of_order, "not stored by one run"),
     (timed, "timing metadata"),
     (storing_an_error, "an error is stored"),
@@ -255,6 +294,9 @@ DAMAGES = [
     (printing("\x1b[1mModel"), "terminal colours"),
     (showing('<img src="data:image/png;base64,AA">'), "no alt text"),
     (showing('<link href="https://example.org/a.css">'), "loads something"),
+    (printing("x" * 67), "a printed line has 67 characters"),
+    (hidden_without_output, "a bar that opens on nothing"),
+    (captioned_without_figure, "a caption without a figure"),
     (without_alt_text, "a figure without alt text"),
     (too_large, "bytes"),
 ]
@@ -266,6 +308,28 @@ def test_each_damage_is_found(tmp_path, damage, words):
     damage(page)
     found = faults(page, tmp_path)
     assert any(words in fault for fault in found), found
+
+
+def test_what_readers_do_not_see_may_be_long(tmp_path):
+    page = good_page()
+    printing("x" * 67)(page)
+    page.cells[4].metadata["tags"] = ["remove-cell"]
+    assert faults(page, tmp_path) == []
+
+
+def test_a_gpus_time_may_be_told_once_it_was_measured(tmp_path):
+    page = good_page()
+    swap(0, "no GPU is needed", "10 seconds on a GPU")(page)
+    (tmp_path / "results").mkdir()
+
+    def told(device, result):
+        runs = [{"device": device, "pages": {"concepts/far": result}}]
+        (tmp_path / "results/full.json").write_text(json.dumps(runs))
+        return list(check_book.check_gpu_time(page, "concepts/far", tmp_path))
+
+    assert told("T4", {"seconds": 10}) == []
+    assert len(told("CPU", {"seconds": 10})) == 1
+    assert len(told("T4", {"failed": "out of memory", "seconds": 10})) == 1
 
 
 def test_a_build_page_needs_your_turn_and_an_equation_page_words(tmp_path):
@@ -317,26 +381,65 @@ def test_a_forgotten_notebook_is_a_fault(small_book):
 # ------------------------------------------------------------ the built site
 
 HTML = (
+    '<meta name="viewport" content="width=device-width">'
+    '<meta name="description" content="How far can a CNN see?">'
+    '<meta property="og:description" content="How far can a CNN see?">'
+    '<meta property="og:site_name" content="Does recurrence help?">'
+    '<meta property="og:image" content="https://example.org/_static/readme.png">'
     '<link rel="stylesheet" href="../_static/book.css"><a href="https://example.org">'
     '<link rel="canonical" href="https://example.org"><img src="data:image/png,">'
+    '<figure id="fig-gap"><img src="../_images/a.png" width="1" height="1"></figure>'
 )
+FIGURE = {"mystnb": {"figure": {"name": "fig-gap", "caption": "The gap."}}}
 
 
 @pytest.fixture
 def small_site(tmp_path):
-    (tmp_path / "_static").mkdir()
+    for folder in ("_static", "_images", "book"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "_static/book.css").write_text("p { color: red }")
-    (tmp_path / "book").mkdir()
+    (tmp_path / "_static/readme.png").touch()
+    (tmp_path / "_images/a.png").touch()
     (tmp_path / "book/index.html").write_text(HTML)
+    cell = nbformat.v4.new_code_cell("draw()", metadata=FIGURE)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[cell]), tmp_path / "book/index.ipynb"
+    )
     return tmp_path
 
 
 def site_faults(site):
-    return list(check_site.check_site(site, ["book/index"]))
+    return list(check_site.check_site(site, ["book/index"], site))
 
 
 def test_a_self_contained_site_has_no_fault(small_site):
     assert site_faults(small_site) == []
+
+
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        ('<meta name="viewport"', '<meta name="view"', "0 meta tags viewport"),
+        (
+            "<figure",
+            '<meta name="viewport" content="b"><figure',
+            "2 meta tags viewport",
+        ),
+        ("can a CNN see?", "can a C...", "stops in a sentence"),
+        ("How far can", "Cost: how far can", "is the cost"),
+        ("https://example.org/_static/", "_static/", "an absolute address"),
+        ("_static/readme.png", "_static/card.png", "og:image is"),
+        ("<figure", '<p id="fig-gap"><figure', "occurs 2 times"),
+        (' width="1"', "", "no width and height"),
+        ('<img src="../_images/a.png"', "<p", "has no picture"),
+        ('<figure id="fig-gap"', "<figure", "drew no picture"),
+    ],
+)
+def test_each_damage_of_a_page_is_found(small_site, before, after, words):
+    assert before in HTML
+    (small_site / "book/index.html").write_text(HTML.replace(before, after))
+    found = site_faults(small_site)
+    assert any(words in fault for fault in found), found
 
 
 @pytest.mark.parametrize(
