@@ -5,6 +5,7 @@
 Each check is a function that yields what is wrong, in words; no words, no fault.
 """
 
+import ast
 import json
 import re
 import sys
@@ -17,7 +18,14 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_TYPES = ("claim", "build", "equation", "reference")
 CODE_WIDTH = 72
+PRINTED_WIDTH = 66  # what fits beside the sidebar, and in print
 LARGEST = 500_000  # bytes of a stored notebook
+
+# What an assert may not look at: a busy machine would fail it for nothing.
+CLOCKS = re.compile(
+    r"seconds|minutes|faster|slower|elapsed|duration|took|timeit|perf_counter"
+    r"|process_time|monotonic|speed_?up"
+)
 
 # In printed outputs. An article's address such as /abs/2012.04954 is no path.
 NOISE = {
@@ -106,9 +114,9 @@ def folded(body: str) -> bool:
     return bool(re.search(r"^:class:.*\b(dropdown|toggle)\b", body, re.MULTILINE))
 
 
-def hides(guess: str) -> bool:
-    """Whether a box asks openly and folds its answer, or is folded as a whole."""
-    return folded(guess) or bool(directives(guess, "dropdown"))
+def has_class(body: str, name: str) -> bool:
+    """Whether a box names this class."""
+    return bool(re.search(rf"^:class:.*\b{name}\b", body, re.MULTILINE))
 
 
 # ---------------------------------------------------------------- the toc
@@ -140,6 +148,7 @@ def check_bones(notebook) -> Iterator[str]:
     yield from check_headings(notebook)
     yield from check_fences(notebook)
     yield from check_marks(notebook)
+    yield from check_boxes(prose(notebook.cells))
     if kind == "reference":
         return
     yield from check_opening(notebook, kind)
@@ -168,6 +177,28 @@ def check_marks(notebook) -> Iterator[str]:
         yield f"a line begins with a mark, put a word before it: {line[:50]}"
 
 
+def check_boxes(text: str) -> Iterator[str]:
+    """Each kind of box has its class, by which the site colours it."""
+    for kind in ("Cost", "Answer", "Guess", "Hint", "Verdict"):
+        for body in boxes(text, kind):
+            if not has_class(body, kind.lower()):
+                yield f"the {kind.lower()} box lacks ':class: {kind.lower()}'"
+    for body in boxes(text, "Guess first"):
+        yield from check_guess(body)
+
+
+def check_guess(body: str) -> Iterator[str]:
+    """A guess asks openly and folds its answer."""
+    if folded(body):
+        yield 'the box "Guess first" hides its question (no :class: dropdown)'
+    inner = [one for one in directives(body, "admonition") if folded(one[1])]
+    if not inner + directives(body, "dropdown"):
+        yield 'the answer in the box "Guess first" is not folded ({dropdown})'
+    question = re.split(r"^(?:`{3,}|:{3,})\{", body, maxsplit=1, flags=re.MULTILINE)
+    if "?" not in question[0]:
+        yield 'the box "Guess first" asks nothing before its answer (?)'
+
+
 def check_headings(notebook) -> Iterator[str]:
     """One title, in the first cell; no level is skipped."""
     first = headings(notebook.cells[0].source) if notebook.cells else []
@@ -191,13 +222,31 @@ def check_opening(notebook, kind: str) -> Iterator[str]:
     if len(cost) != 1:
         yield f"{len(cost)} cost boxes in the first cell; expected one"
     else:
-        for word in ("second|minute", "GPU", "parameter", "download"):
+        for word in ("second|minute", "parameter", "download"):
             if not re.search(word, cost[0], re.IGNORECASE):
                 yield f"the cost box does not say: {word.replace('|', ' or ')}"
     if len(answer) != 1:
         yield f"{len(answer)} answer boxes in the first cell; expected one"
-    elif not re.search(r"^:class:.*\banswer\b", answer[0], re.MULTILINE):
-        yield "the answer box lacks ':class: answer'"
+
+
+def check_gpu_time(notebook, page: str, root: Path = ROOT) -> Iterator[str]:
+    """A GPU's time is told only where a run on one is on record (`make full`)."""
+    cost = boxes(notebook.cells[0].source, "Cost")
+    clauses = re.split(r"[.;,:]\s", " ".join(cost))
+    told = [c for c in clauses if "GPU" in c and re.search(r"second|minute|\d s\b", c)]
+    results = [
+        run["pages"].get(page, {"failed": "never ran"})
+        for run in full_runs(root)
+        if run["device"] != "CPU"
+    ]
+    if told and all("failed" in result for result in results):
+        yield f"the cost box tells a GPU's time that nobody measured: {told[0]!r}"
+
+
+def full_runs(root: Path) -> list[dict]:
+    """Read what `make full` measured."""
+    path = root / "results/full.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else []
 
 
 def check_claim(notebook, text: str) -> Iterator[str]:
@@ -213,8 +262,6 @@ def check_claim(notebook, text: str) -> Iterator[str]:
     ]
     if not guesses:
         yield 'no box "Guess first"'
-    elif not all(hides(b) for i in guesses for b in boxes(sources[i], "Guess first")):
-        yield 'the answer in the box "Guess first" is not folded ({dropdown})'
     if not tables:
         yield "no result table (ct.compare)"
     elif guesses and guesses[0] > tables[0]:
@@ -285,6 +332,24 @@ def check_code(notebook, repository: str) -> Iterator[str]:
         for line in cell.source.splitlines():
             if len(line) > CODE_WIDTH and cell is not cells[0]:
                 yield f"a code line has {len(line)} characters: {line.strip()[:40]}..."
+        yield from check_asserts(cell.source)
+
+
+def check_asserts(source: str) -> Iterator[str]:
+    """No assert looks at a clock, directly or by the name of what was timed."""
+    plain = re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)
+    try:
+        tree = ast.parse(plain)
+    except SyntaxError as error:
+        yield f"a code cell is no Python: {error.msg}: {str(error.text).strip()[:40]}"
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            names = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
+            parts = [n for n in ast.walk(node.test) if isinstance(n, ast.Attribute)]
+            clocks = filter(CLOCKS.search, names | {part.attr for part in parts})
+            for name in sorted(clocks):
+                yield f"an assert about time, count the work instead: {name}"
 
 
 def check_install(cell, repository: str) -> Iterator[str]:
@@ -313,6 +378,7 @@ def check_outputs(notebook) -> Iterator[str]:
     for cell in cells:
         for output in cell.outputs:
             yield from check_output(output)
+        yield from check_shown(cell)
         yield from check_alt_text(cell)
 
 
@@ -342,14 +408,38 @@ def printed(output) -> str:
     return "\n".join([output.get("text", ""), *map(str, shown)])
 
 
-def check_alt_text(cell) -> Iterator[str]:
-    shows = any(
+def check_shown(cell) -> Iterator[str]:
+    """What readers see: lines that fit, and a figure where there is a caption."""
+    if "remove-cell" in tags(cell):
+        return
+    last = (cell.source.strip().splitlines() or [""])[-1][:50]
+    if "hide-input" in tags(cell) and not cell.outputs:
+        yield f"a bar that opens on nothing, use remove-cell: {last}"
+    if "figure" in cell.metadata.get("mystnb", {}) and not shows_image(cell):
+        yield f"a caption without a figure: {last}"
+    for line in "\n".join(map(plain_text, cell.outputs)).splitlines():
+        if len(line.rstrip()) > PRINTED_WIDTH:
+            yield f"a printed line has {len(line.rstrip())} characters: {line[:40]}..."
+
+
+def plain_text(output) -> str:
+    """Return what an output shows in letters of one width."""
+    data = output.get("data", {})
+    richer = any(kind.startswith(("image/", "text/html", "text/mark")) for kind in data)
+    return output.get("text", "") if richer else printed(output)
+
+
+def shows_image(cell) -> bool:
+    return any(
         kind.startswith("image/")
         for output in cell.outputs
         for kind in output.get("data", {})
     )
+
+
+def check_alt_text(cell) -> Iterator[str]:
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-    if shows and len(alt.split()) < 3:
+    if shows_image(cell) and len(alt.split()) < 3:
         yield f"a figure without alt text: {cell.source.strip().splitlines()[-1][:50]}"
 
 
@@ -374,9 +464,16 @@ def check_notebook(path: Path, repository: str) -> list[str]:
     return [
         *check_size(path),
         *check_bones(notebook),
+        *check_gpu_time(notebook, page_name(path)),
         *check_code(notebook, repository),
         *check_outputs(notebook),
     ]
+
+
+def page_name(path: Path) -> str:
+    """Return such as "concepts/crnn_vs_cnn"; a file outside the book keeps its name."""
+    path, book = path.resolve().with_suffix(""), ROOT / "book"
+    return (path.relative_to(book) if path.is_relative_to(book) else path).as_posix()
 
 
 def main(names: list[str]) -> int:
