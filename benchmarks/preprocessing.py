@@ -1,4 +1,4 @@
-"""Five seeds for the chapter "What the network really sees".
+"""Five seeds for the chapter "Preprocessing".
 
     python benchmarks/preprocessing.py    # about five minutes on one core
 

@@ -86,6 +86,9 @@ def setup(seed=0, run="quick"):
     # Read when TensorFlow is imported: no line of its log belongs in a chapter.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as in the stored outputs
+    # A GPU's memory is taken as needed: one chapter trains in a second process, too.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import keras
     import numpy
 

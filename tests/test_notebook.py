@@ -3,6 +3,7 @@
 import base64
 import functools
 import logging
+import os
 import random
 import re
 import sys
@@ -45,6 +46,14 @@ def test_setup_leaves_no_room_for_warnings_of_tensorflow(capsys, caplog):
     assert not caplog.records
     log.error("this one must be seen")
     assert [record.message for record in caplog.records] == ["this one must be seen"]
+
+
+def test_setup_leaves_memory_of_a_gpu_to_a_second_process(capsys, monkeypatch):
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    ct.setup()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # the user's own
 
 
 def test_setup_seeds_all_three(capsys):

@@ -1,4 +1,4 @@
-"""The exercises of "The joint where everybody fails": solutions pass, errors do not."""
+"""The exercises of "Building the model": solutions pass, errors do not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The exercises of "What the network really sees": wrong answers fail."""
+"""The exercises of "Preprocessing": wrong answers fail."""
 
 import numpy as np
 import pytest

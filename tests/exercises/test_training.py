@@ -1,4 +1,4 @@
-"""The exercises of "A minute of learning": the solutions pass, typical slips do not."""
+"""The exercises of "Training": the solutions pass, typical slips do not."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The exercises of "It does not learn": the solutions pass, typical slips do not."""
+"""The exercises of "When it does not learn": solutions pass, typical slips do not."""
 
 import keras
 import numpy as np

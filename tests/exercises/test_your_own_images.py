@@ -1,4 +1,4 @@
-"""The exercises of "Five lines, your folder": solutions pass, wrong answers fail."""
+"""The exercises of "Your own images": solutions pass, wrong answers fail."""
 
 import numpy as np
 import pytest
