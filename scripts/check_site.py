@@ -121,6 +121,8 @@ def check_head(page: Page, site: Path) -> Iterator[str]:
         text = meta.get(name, ".")
         if not re.search(r"[.?!:][)\"\u201d]?$", text) or text.endswith("..."):
             yield f"the {name} stops in a sentence: {text[-30:]!r}"
+        if "<" in text:
+            yield f"the {name} holds markup: {text[:60]!r}"
         if re.match(r"cost\b", text, re.IGNORECASE):
             yield f"the {name} is the cost, not the question"
     image = meta.get("og:image", "")

@@ -426,6 +426,7 @@ def test_a_self_contained_site_has_no_fault(small_site):
             "2 meta tags viewport",
         ),
         ("can a CNN see?", "can a C...", "stops in a sentence"),
+        ("How far can", "How <!--=far--> can", "holds markup"),
         ("How far can", "Cost: how far can", "is the cost"),
         ("https://example.org/_static/", "_static/", "an absolute address"),
         ("_static/readme.png", "_static/card.png", "og:image is"),

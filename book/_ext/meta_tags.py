@@ -14,12 +14,19 @@ LONGEST = 250  # letters; what search engines and chats show
 
 
 def first_paragraph(doctree):
-    """Return the text below the title, or nothing."""
+    """Return the text below the title, without comments in HTML."""
     section = doctree.next_node(nodes.section)
     if section is None:
         return ""
     found = section.next_node(nodes.paragraph, descend=True)
-    return " ".join(found.astext().split()) if found else ""
+    if found is None:
+        return ""
+    pieces = [
+        text.astext()
+        for text in found.findall(nodes.Text)
+        if not isinstance(text.parent, nodes.raw)
+    ]
+    return " ".join("".join(pieces).split())
 
 
 def whole_sentences(text):

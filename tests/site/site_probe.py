@@ -17,18 +17,20 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 
-UNFOLD = """() => {
+UNFOLD = """async () => {
   for (const box of document.querySelectorAll("article details")) box.open = true;
   for (const box of document.querySelectorAll(".toggle-hidden"))
     box.classList.remove("toggle-hidden");
+  await new Promise((done) => setTimeout(done, 50)); // the page's own scripts
 }"""
 
 OVERFLOW = """() => {
+  const CODE = ".cell_input pre, .highlight-python pre"; // it may scroll
   const faults = [];
   document.querySelectorAll(".cell_output").forEach((output, number) => {
     const edge = output.getBoundingClientRect().right;
     for (const part of [output, ...output.querySelectorAll("*")]) {
-      if (part.closest("mjx-container, svg")) continue;
+      if (part.closest("mjx-container, svg, .highlight-python")) continue;
       const out = part.getBoundingClientRect().right - edge;
       const inside = part.clientWidth ? part.scrollWidth - part.clientWidth : 0;
       const excess = Math.round(Math.max(out, inside));
@@ -39,7 +41,7 @@ OVERFLOW = """() => {
       }
     }
   });
-  for (const code of document.querySelectorAll(".cell_input pre"))
+  for (const code of document.querySelectorAll(CODE))
     if (code.scrollWidth > code.clientWidth + 1)
       if (!["auto", "scroll"].includes(getComputedStyle(code).overflowX))
         faults.push(`code is cut off: ${code.innerText.slice(0, 40)}`);
@@ -61,20 +63,21 @@ VIOLATIONS = """(left_out) => axe
     }))"""
 
 FOCUS = """(selector) => {
-  const seen = (style) =>
-    (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) ||
-    style.boxShadow !== "none";
+  const seen = (style) => style.opacity !== "0" &&
+    ((style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) ||
+    style.boxShadow !== "none");
   const faults = [];
   for (const button of document.querySelectorAll(selector)) {
-    if (!button.checkVisibility()) continue;
+    if (!button.checkVisibility({ visibilityProperty: true })) continue;
     button.focus();
     const title = button.closest(".admonition-title");
+    const inner = button.querySelector(".toctree-toggle");
     const marked = seen(getComputedStyle(button)) ||
+      (inner && seen(getComputedStyle(inner))) ||
       (title && seen(getComputedStyle(title, "::before")));
     if (!marked) {
-      const label = button.getAttribute("aria-label");
-      const name = label || button.title || button.className;
-      faults.push(`no sign of focus on the button "${name}"`);
+      const start = button.cloneNode().outerHTML.slice(0, 80);
+      faults.push(`no sign of the keyboard on ${start}`);
     }
   }
   return faults;
