@@ -78,7 +78,7 @@ def test_a_wrong_address_shows_the_way_back(contexts, address):
     page = contexts["light"].new_page()
     answer = page.goto(f"{address}book/no/such/page.html")
     assert answer.status == 404
-    assert page.locator("h1").inner_text() == "There is no such page"
+    assert page.locator("article h1").inner_text() == "There is no such page"
     page.click("text=start at the beginning")
     assert page.url == f"{address}book/index.html"
     page.close()
