@@ -7,7 +7,7 @@ Each function takes a batch and a random generator, so it can be handed to
 
 import numpy as np
 
-from crnn_tutorial.images import check_images
+from crnn_tutorial.image_checks import check_images
 
 
 def augment_shift(images, rng, pixels=2):

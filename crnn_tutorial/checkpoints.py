@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 import time
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from crnn_tutorial.array_files import read_npz
 
 FILE = "training.npz"
 # Two equal models differ in these: names come from counting the models of a process.
@@ -142,18 +143,25 @@ class Checkpoint(keras.callbacks.Callback):
             return False
         variables = _state(self.model)
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                record = json.loads(str(file["record"]))
-                arrays = [file[name] for name in file.files if name != "record"]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"The checkpoint {self.path} is damaged: delete it to begin anew."
-            ) from error
-        self._require_same(record["settings"])
-        for variable, array in zip(variables, arrays, strict=True):
+            arrays = read_npz(self.path, "")
+            record = json.loads(str(arrays.pop("record")))
+            settings = dict(record["settings"])
+            progress = Progress(**record["progress"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged() from error
+        self._require_same(settings)
+        shapes = [tuple(variable.shape) for variable in variables]
+        if [array.shape for array in arrays.values()] != shapes:
+            raise self._damaged()
+        for variable, array in zip(variables, arrays.values(), strict=True):
             variable.assign(array)
-        self.progress = Progress(**record["progress"])
+        self.progress = progress
         return True
+
+    def _damaged(self):
+        return ValueError(
+            f"The checkpoint {self.path} is damaged: delete it to begin anew."
+        )
 
     def _require_same(self, saved):
         """Refuse to go on with anything else than what was begun."""

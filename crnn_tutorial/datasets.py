@@ -5,7 +5,6 @@ Only MNIST, Fashion-MNIST and CIFAR-10 need a network, on their first use. More 
 """
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +13,8 @@ import keras
 import numpy as np
 import sklearn.datasets
 
-from crnn_tutorial.images import (
-    normalize,
-)
+from crnn_tutorial.array_files import read_npz
+from crnn_tutorial.images import normalize
 
 DIGITS_SOURCE = (
     "Handwritten digits by E. Alpaydin and C. Kaynak (UCI, Optical Recognition of "
@@ -34,9 +32,9 @@ class Split:
 
     Parameters
     ----------
-    images : array of float32
+    images : array of float32, or list
         ``(images, height, width, channels)`` in [0, 1], or clips with an axis for the
-        frames after the first.
+        frames after the first; or a list of pictures as `load_image` takes them.
     targets : array or list
         One for each image: integer classes, or texts.
 
@@ -77,17 +75,19 @@ class Split:
                 "A split is cut with a slice, a mask or an array of indices, but got "
                 f"{index!r}. One image alone is split.images[{index!r}]."
             )
-        if isinstance(self.targets, np.ndarray):
-            return Split(self.images[index], self.targets[index])
-        chosen = np.arange(len(self))[index]
-        return Split(self.images[index], [self.targets[i] for i in chosen])
+        return Split(_cut(self.images, index), _cut(self.targets, index))
 
     def __repr__(self):
         kind = getattr(self.targets, "dtype", "str")
-        return (
-            f"Split({len(self)} images, shape {tuple(self.images.shape[1:])}, "
-            f"targets {kind})"
-        )
+        shape = getattr(self.images, "shape", None)
+        form = f"shape {tuple(shape[1:])}" if shape else "one by one"
+        return f"Split({len(self)} images, {form}, targets {kind})"
+
+
+def _cut(values, index):
+    if not isinstance(values, list | tuple):
+        return values[index]
+    return [values[i] for i in np.arange(len(values))[index]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -390,17 +390,10 @@ def _read_npz(path):
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}. Check the path.")
     keys = ", ".join(_KEYS)
-    try:
-        file = np.load(path, allow_pickle=False)
-        found = list(getattr(file, "files", ()))  # an npy file has no keys
-        if set(_KEYS) <= set(found):
-            with file:
-                return tuple(file[key] for key in _KEYS)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is no readable npz file ({error}). Expected one with the keys "
-            f"{keys}."
-        ) from error
+    arrays = read_npz(path, f"Expected one with the keys {keys}.")
+    found = list(arrays)
+    if set(_KEYS) <= set(found):
+        return tuple(arrays[key] for key in _KEYS)
     raise ValueError(
         f"{path} needs the keys {keys}, but has {', '.join(found) or 'none'}. np.savez "
         "writes such a file."

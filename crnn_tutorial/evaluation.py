@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from crnn_tutorial import controls, heads, metrics, training
+from crnn_tutorial import controls, heads, metrics, reading, training
+from crnn_tutorial.images import stack_images
 from crnn_tutorial.tables import ResultTable, count
 
 _STREAM_BATCH = 32  # images of a stream that are in memory at once
@@ -77,7 +78,9 @@ def evaluate(model, split, *, seconds=None):
         which is given the images flattened to ``(images, numbers)``.
     split : Split or ImageStream
         With ``images`` ``(images, height, width, channels)`` in [0, 1] and
-        ``targets``. Of a stream, a few images are in memory at once.
+        ``targets``. The images may be a list of paths, PIL images or arrays: each is
+        resized to what the model takes, as `load_image` or, of text, `read_text` does.
+        Of a stream, a few images are in memory at once.
     seconds : float, optional
         That the training took, to be shown beside the score.
 
@@ -109,7 +112,7 @@ def evaluate(model, split, *, seconds=None):
         multiplications = _multiplications(model, split)
     elif hasattr(model, "predict"):
         name = "accuracy"
-        answers = model.predict(_flatten(split.images))
+        answers = model.predict(_flatten(_as_array(split.images)))
         per_image = metrics.accuracy_per_image(split.targets, answers)
         parameters, multiplications = _linear_size(model)
     else:
@@ -142,17 +145,49 @@ def _score_model(model, split):
 
 
 def _predict(model, split):
-    if not _is_stream(split):
-        return model.predict(split.images, verbose=0)
-    # Image by image in the order of the targets: its own batches may be shuffled.
-    starts = range(0, len(split.targets), _STREAM_BATCH)
-    batches = (split.images[start : start + _STREAM_BATCH] for start in starts)
-    return np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    if _is_stream(split):
+        # Image by image in the order of the targets: its batches may be shuffled.
+        starts = range(0, len(split.targets), _STREAM_BATCH)
+        batches = (split.images[start : start + _STREAM_BATCH] for start in starts)
+        return np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    if _reads_lines(model):
+        return reading.predict_lines(model, reading.fit_lines(model, split.images))[0]
+    return model.predict(_as_array(split.images, model.input_shape), verbose=0)
+
+
+def _reads_lines(model):
+    head = heads.of(model)
+    reads = isinstance(head, heads.ReadText | heads.ReadPositions)
+    return reads and len(model.input_shape) == 4
+
+
+def _is_list(images):
+    objects = isinstance(images, np.ndarray) and images.dtype.kind == "O"
+    return objects or isinstance(images, list | tuple)
+
+
+def _as_array(images, input_shape=None):
+    """Stack a list of images at the size that the model takes."""
+    if not _is_list(images):
+        return images
+    if len(input_shape or ()) not in (0, 4):
+        return np.stack(list(images))  # clips
+    _, height, width, channels = input_shape or (None,) * 4
+    return stack_images(images, (width, height) if height and width else None, channels)
 
 
 def _multiplications(model, split):
+    images = split.images
+    if _is_list(images):
+        if _reads_lines(model):
+            lines = reading.fit_lines(model, images)
+            shape = max((line.shape for line in lines), key=lambda shape: shape[1])
+        else:
+            shape = tuple(_as_array(images[:1], model.input_shape).shape[1:])
+    else:
+        shape = tuple(images.shape[1:])
     try:
-        return controls.count_multiplications(model, tuple(split.images.shape[1:]))
+        return controls.count_multiplications(model, shape)
     except ValueError:  # a layer of the reader's own: the score stands all the same
         return None
 

@@ -1,10 +1,11 @@
-"""Your own images: a folder with one sub-folder for each class.
+"""Your own images: a folder or a zip with one sub-folder for each class.
 
 Sizes are ``(width, height)``, as in `images`.
 """
 
 import hashlib
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.datasets import Dataset, Split
+from crnn_tutorial.file_names import clean, some
+from crnn_tutorial.files import open_files, read_picture
+from crnn_tutorial.image_files import image_endings
 from crnn_tutorial.images import _check_look, load_image
+from crnn_tutorial.splits import PARTS, check_shares, deal, find_splits, say_splits
 
 
 def load_image_folder(
@@ -27,22 +33,30 @@ def load_image_folder(
     pad=None,
     skip_unreadable=False,
 ):
-    """Load a folder of images, one sub-folder for each class, into memory.
+    """Load a folder or a zip of images, one sub-folder for each class, into memory.
 
     Hidden files and folders are left out. Copies of one file stay in one split; a file
-    that stands in two classes is for training only, with a warning.
+    that stands in two classes is for training only, with a warning. A single folder
+    around all others is passed through.
+
+    Splits that are ready on disk are used, and a printed line says so: folders such as
+    ``train``, ``valid`` and ``test`` (or ``Training``, ``val``, ``dev``, in any case),
+    with the classes inside. Where validation or test is missing there, it is cut from
+    the training images, by the seed.
 
     Parameters
     ----------
     path : str or path
-        The folder; the names of its sub-folders, sorted, are the classes.
+        The folder or zip; the names of its sub-folders, sorted, are the classes. Names
+        are brought to Unicode's composed form (NFC).
     size : tuple of two ints
         ``(width, height)`` in pixels to which each image is resized.
     channels : {3, 1}
         Colour or grey.
     validation, test : float
         The share of each class for this split, from 0 to less than 1 in sum. A class of
-        three different images has one in each split at least.
+        three different images has one in each split at least. A split that is ready on
+        disk is taken as it is.
     seed : int
         Which image goes where, and the order of the training images.
     pad : float, optional
@@ -61,9 +75,10 @@ def load_image_folder(
     ValueError
         If the folder is empty or has fewer than two classes, if a class has no readable
         image, if a file cannot be read (named; see `skip_unreadable`), if a split would
-        be empty, or if an argument makes no sense.
+        be empty, if splits on disk do not fit together, if a zip is damaged, encrypted
+        or too large, if a name cannot be decoded, or if an argument makes no sense.
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder or zip.
 
     Examples
     --------
@@ -88,8 +103,8 @@ def load_image_folder(
     """
     look = _check_look(size, channels, pad)
     folder = _scan_folder(path, look, skip_unreadable, keep=True)
-    splits = []
-    for part in _split_folder(folder, validation, test, seed):
+    parts, splits = _split_folder(folder, validation, test, seed), []
+    for part in parts:
         images = np.empty((len(part), look[0][1], look[0][0], channels), np.float32)
         for i, number in enumerate(part):
             images[i] = folder.images[number]
@@ -121,7 +136,7 @@ def stream_image_folder(
     Parameters
     ----------
     path, size, channels, validation, test, seed, pad, skip_unreadable
-        As in `load_image_folder`; both split alike.
+        As in `load_image_folder`, but no zip; both split alike.
     batch_size : int
         Images in a batch.
 
@@ -152,10 +167,15 @@ def stream_image_folder(
     >>> images.shape, targets.shape, len(pictures.train)  # 12 images, 3 batches
     ((5, 24, 32, 3), (5,), 3)
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size is at least 1, but got {batch_size}.")
+    batch_size = check_count("batch_size", batch_size)
     look = _check_look(size, channels, pad)
+    if Path(path).is_file():
+        raise ValueError(
+            f"{path} is no folder, and files are streamed from a folder only. Unpack "
+            "it, or load it into memory with ct.load_image_folder."
+        )
     folder = _scan_folder(path, look, skip_unreadable)
+    parts = _split_folder(folder, validation, test, seed)
     streams = [
         ImageStream(
             LazyImages([folder.files[i] for i in part], *look),
@@ -164,7 +184,7 @@ def stream_image_folder(
             seed=seed,
             shuffle=number == 0,
         )
-        for number, part in enumerate(_split_folder(folder, validation, test, seed))
+        for number, part in enumerate(parts)
     ]
     return Dataset(
         *streams,
@@ -299,137 +319,208 @@ class ImageStream(keras.utils.PyDataset):
 
 
 class _Folder(NamedTuple):
+    path: Path
     class_names: tuple
     files: list
     targets: np.ndarray
     digests: tuple
     images: tuple
+    parts: np.ndarray  # 0, 1 or 2, as the folders say
+    splits: dict  # split -> its folder; empty where there are none
+
+
+class _Place(NamedTuple):
+    """Where the files of one class, in one split, stand."""
+
+    part: int
+    class_name: str
+    folder: str
 
 
 def _scan_folder(path, look, skip_unreadable, keep=False):
     """Read every file once: what can be read, its class, and a digest of its bytes."""
-    path = Path(path)
-    class_names = _class_folders(path)
-    files = [(i, f) for i, name in enumerate(class_names) for f in _files(path / name)]
-    with ThreadPoolExecutor() as threads:
-        found = list(threads.map(lambda file: _try_file(file[1], look, keep), files))
-    bad = [answer for answer in found if isinstance(answer, ValueError)]
+    if not Path(path).exists():
+        raise FileNotFoundError(f"There is no folder {path}. Check the path.")
+    with open_files(path) as files:
+        places, splits = _find_places(files, path)
+        found = _files_of(files, places)
+        with ThreadPoolExecutor() as threads:
+            tried = threads.map(lambda f: _try_file(files, f[1], look, keep), found)
+            answers = list(tried)
+    bad = [answer for answer in answers if isinstance(answer, ValueError)]
     good = [
-        (i, file, answer)
-        for (i, file), answer in zip(files, found, strict=True)
+        (place, files[name].place, answer)
+        for (place, name), answer in zip(found, answers, strict=True)
         if not isinstance(answer, ValueError)
     ]
-    for i, name in enumerate(class_names):
-        if not any(i == number for number, _, _ in good):
-            raise ValueError(
-                f"The class {name!r} has no readable image in {path / name}: "
-                f"{_name_some(bad) or 'it is empty'}."
-            )
+    class_names = _check_classes(path, places, good, bad)
     if bad and not skip_unreadable:
         raise ValueError(
-            f"{len(bad)} of {len(files)} files cannot be read: {_name_some(bad)}. "
+            f"{len(bad)} of {len(found)} files cannot be read: {some(bad)}. "
             "Repair or remove them, or pass skip_unreadable=True to go on without them."
         )
     if bad:
         warnings.warn(
-            f"Went on without {len(bad)} of {len(files)} files: {_name_some(bad)}.",
+            f"Went on without {len(bad)} of {len(found)} files: {some(bad)}.",
             stacklevel=3,
         )
-    targets, names, answers = zip(*good, strict=True)
+    where, names, answers = zip(*good, strict=True)
     digests, images = zip(*answers, strict=True)
-    return _Folder(class_names, list(names), np.array(targets), digests, images)
-
-
-def _class_folders(path):
-    if not path.is_dir():
-        raise FileNotFoundError(f"There is no folder {path}. Check the path.")
-    names = tuple(
-        sorted(f.name for f in path.iterdir() if f.is_dir() and f.name[0] != ".")
+    targets = np.array([class_names.index(place.class_name) for place in where])
+    parts = np.array([place.part for place in where])
+    return _Folder(
+        path, class_names, list(names), targets, digests, images, parts, splits
     )
-    if len(names) < 2:
-        found = "no sub-folder" if not names else f"only the class {names[0]!r}"
+
+
+def _find_places(files, path):
+    """Return where each class stands, in each split, and the splits on disk."""
+    inside = _skip_wrapper(files, "")
+    splits = _find_class_splits(files, inside, path)
+    if not splits:
+        classes = _inside(files.folders, inside)
+        if len(classes) < 2:
+            raise _too_few(path, classes)
+        return [_Place(0, clean(name), inside + name) for name in classes], {}
+    places = []
+    for split, folder in splits.items():
+        below = _skip_wrapper(files, f"{inside}{folder}/")
+        for name in _inside(files.folders, below):
+            places.append(_Place(PARTS.index(split), clean(name), below + name))
+    known = sorted({place.class_name for place in places if place.part == 0})
+    if len(known) < 2:
+        raise _too_few(Path(path, inside, splits["train"]), known)
+    new = sorted({place.class_name for place in places} - set(known))
+    if new:
         raise ValueError(
-            f"{path} has {found}: at least two classes are needed. Put the images of "
-            f"each class into a sub-folder of its own, such as {path / 'cats'} and "
-            f"{path / 'dogs'}."
+            f"{path}: the classes {some(new)} have no folder in {splits['train']}, so "
+            "they could not be learned. Add images to train on, or move them away."
         )
-    return names
+    return places, splits
 
 
-def _files(folder):
-    """List a class's files, in sub-folders too, without what systems leave there."""
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file()
-        and not any(part[0] == "." for part in file.relative_to(folder).parts)
-        and file.name.lower() not in ("thumbs.db", "desktop.ini")
+def _files_of(files, places):
+    """Pair each place with the names of its files, in sub-folders too."""
+    below = {place.folder: [] for place in places}
+    depths = {folder.count("/") + 1 for folder in below}
+    for name in files:
+        parts = name.split("/")
+        for depth in depths:
+            below.get("/".join(parts[:depth]), []).append(name)
+    return [(place, name) for place in places for name in below[place.folder]]
+
+
+def _inside(names, prefix):
+    """List what stands directly in a folder; the prefix ends in ``/`` or is empty."""
+    below = (name[len(prefix) :] for name in names if name.startswith(prefix))
+    return [name for name in below if name and "/" not in name]
+
+
+def _skip_wrapper(files, prefix):
+    """Pass through a single folder that holds all others and no image itself."""
+    folders = _inside(files.folders, prefix)
+    while len(folders) == 1:
+        deeper = f"{prefix}{folders[0]}/"
+        folders = _inside(files.folders, deeper)
+        if _images(_inside(files, deeper)):
+            break
+        if len(folders) > 1:
+            return deeper
+        prefix = deeper if folders else prefix
+    return prefix
+
+
+def _images(names):
+    return [name for name in names if Path(name).suffix.lower() in image_endings()]
+
+
+def _find_class_splits(files, inside, path):
+    folders = _inside(files.folders, inside)
+    pictures = [n[len(inside) :] for n in _images(files) if n.startswith(inside)]
+    occupied = {name.split("/")[0] for name in pictures if "/" in name}
+    bare = {name.split("/")[0] for name in pictures if name.count("/") == 1}
+    splits = find_splits(folders, occupied, path)
+    without = [folder for folder in splits.values() if folder in bare]
+    if without:
+        raise ValueError(
+            f"{path}: {some(folders)} look like splits, but the images in "
+            f"{some(without)} stand in no folder of a class, such as "
+            f"{Path(path, inside, without[0], 'cats')}. If these are classes, rename "
+            "them."
+        )
+    return splits
+
+
+def _too_few(path, classes):
+    found = "no sub-folder" if not classes else f"only the class {classes[0]!r}"
+    return ValueError(
+        f"{path} has {found}: at least two classes are needed. Put the images of "
+        f"each class into a sub-folder of its own, such as {Path(path, 'cats')} and "
+        f"{Path(path, 'dogs')}."
     )
 
 
-def _try_file(file, look, keep):
+def _check_classes(path, places, good, bad):
+    """Return the names of the classes; each has something to train on."""
+    counts = Counter(place.class_name for place, _, _ in good if place.part == 0)
+    for place in places:
+        if place.part == 0 and not counts[place.class_name]:
+            raise ValueError(
+                f"The class {place.class_name!r} has no readable image in "
+                f"{Path(path, place.folder)}: {some(bad) or 'it is empty'}."
+            )
+    return tuple(sorted(counts))
+
+
+def _try_file(files, name, look, keep):
     """Return the digest of a file (and the image, to keep it), or what is wrong."""
+    place = files[name].place
     try:
-        image = load_image(file, *look)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if isinstance(place, Path):
+            image = load_image(place, *look)
+            digest = hashlib.sha256(place.read_bytes()).hexdigest()
+        else:
+            packed = read_picture(files, name)
+            image = load_image(packed, *look)
+            digest = hashlib.sha256(packed.getvalue()).hexdigest()
     except OSError as error:
-        return ValueError(f"{file} cannot be read ({error})")
+        return ValueError(f"{place} cannot be read ({error})")
     except ValueError as error:
         return error
     return digest, image if keep else None
 
 
-def _name_some(errors, most=5):
-    more = f"; and {len(errors) - most} more" if len(errors) > most else ""
-    return "; ".join(str(error).rstrip(".") for error in errors[:most]) + more
-
-
 def _split_folder(folder, validation, test, seed):
     """Return the indices of train, validation and test; copies stay together."""
-    _check_shares(validation, test)
+    check_shares(validation, test)
     rng = np.random.default_rng(seed)
-    classes = {}  # digest -> its classes
-    for digest, target in zip(folder.digests, folder.targets, strict=True):
+    classes, places = {}, {}  # digest -> its classes, digest -> its splits on disk
+    for digest, target, part in zip(
+        folder.digests, folder.targets, folder.parts, strict=True
+    ):
         classes.setdefault(digest, set()).add(int(target))
-    _warn_of_conflicts(folder, classes)
-    part_of = dict.fromkeys(classes, 0)
-    for i in range(len(folder.class_names)):
-        pictures = [digest for digest, found in classes.items() if found == {i}]
-        counts = _shares(len(pictures), validation, test)
-        chosen = rng.permutation(len(pictures))[: sum(counts)]
-        for position, number in enumerate(chosen):
-            part_of[pictures[number]] = 1 if position < counts[0] else 2
-    parts = np.array([part_of[digest] for digest in folder.digests])
-    for part, name, share in ((1, "validation", validation), (2, "test", test)):
-        if share and not (parts == part).any():
-            raise ValueError(
-                f"The {name} split would be empty: no class has enough different "
-                f"images. Add some (three in a class do), or pass {name}=0."
-            )
+        places.setdefault(digest, set()).add(int(part))
+    _warn_of_copies(folder, classes, "class", "are used for training only")
+    _warn_of_copies(folder, places, "split", "stay there, so the test is too easy")
+    groups = [
+        [d for d, found in classes.items() if found == {i} and places[d] == {0}]
+        for i in range(len(folder.class_names))
+    ]
+    shares = [
+        0 if split in folder.splits else share
+        for split, share in (("validation", validation), ("test", test))
+    ]
+    part_of = deal(groups, *shares, rng)
+    parts = np.array([part_of.get(digest, 0) for digest in folder.digests])
+    parts = np.where(folder.parts > 0, folder.parts, parts)
     indices = [np.flatnonzero(parts == part) for part in range(3)]
+    if folder.splits:
+        say_splits(folder.path, folder.splits, [len(part) for part in indices])
     return [rng.permutation(indices[0]), *indices[1:]]
 
 
-def _check_shares(validation, test):
-    if min(validation, test) < 0 or validation + test >= 1:
-        raise ValueError(
-            "validation and test are shares from 0 to less than 1 in sum, but got "
-            f"{validation} and {test}."
-        )
-
-
-def _shares(count, *shares):
-    """Return how many of a class's pictures go to each split: one at least."""
-    if count <= sum(share > 0 for share in shares):
-        return [0, 0]
-    counts = [max(round(count * share), 1) if share else 0 for share in shares]
-    while sum(counts) >= count:  # one is left to train on
-        counts[np.argmax(counts)] -= 1
-    return counts
-
-
-def _warn_of_conflicts(folder, classes):
-    twice = {digest for digest, found in classes.items() if len(found) > 1}
+def _warn_of_copies(folder, found, what, so):
+    twice = {digest for digest, places in found.items() if len(places) > 1}
     if twice:
         names = [
             str(file)
@@ -437,7 +528,7 @@ def _warn_of_conflicts(folder, classes):
             if digest in twice
         ]
         warnings.warn(
-            f"{len(twice)} pictures stand in more than one class and are used for "
-            f"training only: {_name_some(names)}.",
+            f"{len(twice)} pictures stand in more than one {what} and {so}: "
+            f"{some(names)}.",
             stacklevel=4,
         )

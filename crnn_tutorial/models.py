@@ -1,13 +1,13 @@
 """Complete models: a backbone and a head, compiled and ready for ``fit``."""
 
 import numbers
-import zipfile
 from pathlib import Path
 
 import keras
 
 from crnn_tutorial import backbones, heads
 from crnn_tutorial import layers as registered  # noqa: F401  (load_model needs them)
+from crnn_tutorial.files import check_zip
 
 # What an input_shape says, with an example for the messages.
 IMAGE = {"height": 28, "width": 28, "channels": 1}
@@ -257,7 +257,7 @@ def load_model(path):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no ``.keras`` file.
+        If it is no ``.keras`` file, or a damaged one.
 
     Examples
     --------
@@ -273,12 +273,24 @@ def load_model(path):
         raise FileNotFoundError(
             f"There is no file {path}. Save a model first: model.save('name.keras')."
         )
-    if not zipfile.is_zipfile(path):
+    try:
+        check_zip(path)
+    except ValueError as error:
         raise ValueError(
             f"{path.name} is no .keras file (it is damaged or of another format). "
             "Save the model with model.save('name.keras')."
-        )
-    return keras.saving.load_model(path)
+        ) from error
+    try:
+        return keras.saving.load_model(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # Keras lets nearly any type out
+        reason = (str(error) or type(error).__name__).split("\n")[0]
+        raise ValueError(
+            f"{path.name} cannot be loaded: it is no .keras file, it is damaged, or it "
+            f"needs a class that is not registered ({reason:.300}). Save the model "
+            "with model.save('name.keras')."
+        ) from error
 
 
 def _convolve(x, filters, units=None):

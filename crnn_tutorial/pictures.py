@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from matplotlib import patheffects
 
-from crnn_tutorial.images import check_images
+from crnn_tutorial.image_checks import check_images
 from crnn_tutorial.plots import WIDTH, new_figure, show_image, show_map
 
 

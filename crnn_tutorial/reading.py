@@ -12,8 +12,8 @@ import numpy as np
 
 from crnn_tutorial import heads, layers
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.images import check_images
-from crnn_tutorial.text_images import stack_text_images
+from crnn_tutorial.image_checks import check_images, check_padding
+from crnn_tutorial.text_images import pad_lines, to_lines
 
 
 class Reading(NamedTuple):
@@ -43,10 +43,12 @@ def read_text(
     ----------
     model : keras.Model
         From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``, trained.
-    images : array or list of arrays
+    images : array, path, PIL image, or list of these
         ``(images, height, width, channels)`` in [0, 1], with columns of -1 where a
         narrow image is padded on the right; or one image, or a list of images of any
-        size, as `stack_text_images` takes them.
+        size, as `stack_text_images` takes them, brought to the model's height and
+        channels. An image narrower than one step of the model reads as "" with the
+        confidence 0.
     beam_width : int
         1 takes the best class of each step, the fastest; more keeps so many texts in
         mind and adds up their alignments (prefix beam search). A reader of fixed length
@@ -57,7 +59,8 @@ def read_text(
     return_confidence : bool
         Whether to return a `Reading` of each image instead of its text alone.
     batch_size : int
-        Images that the model sees at once.
+        Images that the model sees at once: those of nearly the same width, so that one
+        wide image costs no more than itself.
 
     Returns
     -------
@@ -98,16 +101,151 @@ def read_text(
     check_count("beam_width", beam_width)
     check_count("batch_size", batch_size)
     allowed = None if words is None else _encode_words(head, words)
-    images = _fit_images(model, images)
-    outputs = model.predict(images, batch_size=int(batch_size), verbose=0)
+    lines = fit_lines(model, images)
+    outputs, pixels = predict_lines(model, lines, int(batch_size))
     if isinstance(head, heads.ReadPositions):
         readings = _read_positions(head, outputs, allowed)
     elif beam_width == 1 and allowed is None and not return_confidence:
         return head.decode(outputs)
     else:
-        pixels = _pixels_of_a_step(model, images.shape[2], outputs.shape[1])
         readings = _read_steps(head, outputs, beam_width, allowed, pixels)
+    for i, line in enumerate(lines):
+        if line.shape[1] < _columns_of_a_step(model):
+            readings[i] = _nothing(readings[i], allowed)
     return readings if return_confidence else [reading.text for reading in readings]
+
+
+def _nothing(reading, allowed):
+    """An image without a single step shows no text; of given words, none surely."""
+    columns = None if reading.columns is None else []
+    return Reading("" if allowed is None else reading.text, 0.0, columns)
+
+
+def fit_lines(model, images):
+    """Return images one by one, without padding, as a model that reads takes them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Its input has the shape ``(batch, height, width or None, channels)``.
+    images
+        As in `read_text`.
+
+    Returns
+    -------
+    list of arrays of float32, shape ``(height, width, channels)``
+        Each with its own width.
+
+    Raises
+    ------
+    ValueError
+        If they are no images, or do not fit the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> model = ct.build_text_recognizer((16, None, 1), "abc")
+    >>> [line.shape for line in ct.reading.fit_lines(model, np.zeros((16, 40)))]
+    [(16, 40, 1)]
+    """
+    _, height, width, channels = model.input_shape
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        images = check_images(images, padded=True)
+        got = images.shape[1:]
+        ends = check_padding(images)
+        lines = [image[:, :end] for image, end in zip(images, ends, strict=True)]
+    else:
+        lines = to_lines(images, height, channels)
+        got = max((line.shape for line in lines), key=lambda shape: shape[1])
+    if got[::2] != (height, channels) or (width or got[1]) < got[1]:
+        raise ValueError(
+            f"The model reads images of shape ({height}, {width or 'any width'}, "
+            f"{channels}), but got {got}. Pass a list of images to have them resized "
+            "to its height, or build the model for other images."
+        )
+    return lines
+
+
+def predict_lines(model, lines, batch_size=64):
+    """Return what a model says of lines, in batches of nearly the same width.
+
+    Parameters
+    ----------
+    model : keras.Model
+        That reads.
+    lines : list of arrays
+        From `fit_lines`.
+    batch_size : int
+        Lines that the model sees at once.
+
+    Returns
+    -------
+    array
+        Of each line, in the order given; steps that a line does not have say "blank".
+    float
+        How many pixel columns make a step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> model = ct.build_text_recognizer((16, None, 1), "abc")
+    >>> outputs, pixels = ct.reading.predict_lines(model, [np.zeros((16, 40, 1))])
+    >>> outputs.shape, pixels
+    ((1, 10, 4), 4)
+    """
+    widths = np.array([line.shape[1] for line in lines])
+    answers, width = [None] * len(lines), 0
+    batches = _batches(widths, batch_size)
+    for chosen in batches:
+        width = _batch_width(model, widths[chosen[-1]], len(batches) > 1)
+        batch = pad_lines([lines[i] for i in chosen], width)
+        outputs = model.predict_on_batch(batch)
+        for i, output in zip(chosen, outputs, strict=True):
+            answers[i] = output
+    steps = len(answers[batches[-1][-1]])
+    pixels = _columns_of_a_step(model)
+    pixels = pixels if width // pixels == steps else width / steps
+    return _stack_steps(answers, steps), pixels
+
+
+def _batches(widths, batch_size):
+    """Return the numbers of the lines in each batch: none is twice as wide as another.
+
+    Of lines narrower than 64 pixels that does not matter.
+    """
+    batches, narrowest = [], 0
+    for i in np.argsort(widths, kind="stable"):
+        full = not batches or len(batches[-1]) == batch_size
+        if full or widths[i] > 2 * max(narrowest, 64):
+            batches.append([])
+            narrowest = widths[i]
+        batches[-1].append(i)
+    return batches
+
+
+def _batch_width(model, widest, several):
+    """Return the width of a batch: one of a few, for each new one costs compiling."""
+    if model.input_shape[2] is not None:
+        return model.input_shape[2]
+    if several:
+        grain = max(2 ** (int(widest).bit_length() - 4), 8)
+        widest = -(-widest // grain) * grain
+    return max(widest, _columns_of_a_step(model))
+
+
+def _stack_steps(answers, steps):
+    stacked = np.full((len(answers), steps, answers[0].shape[-1]), -1e9, np.float32)
+    stacked[:, :, 0] = 0.0  # blank, as CharacterLogits says of padding
+    for row, answer in zip(stacked, answers, strict=True):
+        row[: len(answer)] = answer
+    return stacked
+
+
+def _columns_of_a_step(model):
+    """Return how many pixel columns pooling joins."""
+    return math.prod(x.pool for x in model.layers if isinstance(x, layers.PoolMask))
 
 
 def text_probability(probabilities, classes):
@@ -192,25 +330,6 @@ def _encode_words(head, words):
     return head.encode(words)  # (words, longest)
 
 
-def _fit_images(model, images):
-    """Return one array of the height and, if the model has one, the width it takes."""
-    _, height, width, channels = model.input_shape
-    if not isinstance(images, np.ndarray) or images.ndim != 4:
-        images = stack_text_images(images, height)
-    images = check_images(images, padded=True)
-    got = images.shape[1:]
-    if width is not None and got[1] < width:
-        missing = [(0, 0), (0, 0), (0, width - got[1]), (0, 0)]
-        images = np.pad(images, missing, constant_values=-1)
-    if images.shape[1::2] != (height, channels) or (width or got[1]) < got[1]:
-        raise ValueError(
-            f"The model reads images of shape ({height}, {width or 'any width'}, "
-            f"{channels}), but got {got}. Pass a list of images to have them resized "
-            "to its height, or build the model for other images."
-        )
-    return images
-
-
 def _as_row(classes):
     return np.asarray(classes, int).reshape(1, -1)
 
@@ -240,13 +359,6 @@ def _read_positions(head, outputs, allowed):
     texts = head.alphabet.decode(classes)
     pairs = zip(texts, chances.tolist(), strict=True)
     return [Reading(text, chance, None) for text, chance in pairs]
-
-
-def _pixels_of_a_step(model, width, steps):
-    """What pooling joined; it leaves the columns away that fill no step."""
-    pools = [x.pool for x in model.layers if isinstance(x, layers.PoolMask)]
-    joined = math.prod(pools)
-    return joined if width // joined == steps else width / steps
 
 
 def _read_steps(head, logits, beam_width, allowed, pixels):

@@ -1,238 +1,257 @@
-"""What a folder or a zip of text images holds: its files, and the text of each.
+r"""The text of each image in a folder or a zip: from its name, a table or a sidecar."""
 
-A zip is read in memory and trusted in nothing: not its paths, sizes or names.
-"""
-
-import csv
-import io
 import os
 import posixpath
 import re
-import unicodedata
-import zipfile
-from collections import Counter
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image
+from crnn_tutorial.file_names import clean, is_numbered, original_of, some
+from crnn_tutorial.files import BROKEN, File, read_file
+from crnn_tutorial.image_files import image_endings
+from crnn_tutorial.label_tables import (
+    Namer,
+    Table,
+    decode_text,
+    names_files,
+    read_table,
+    stems,
+)
 
-from crnn_tutorial.image_folders import _files, _name_some
-
-MAX_FILE = 2**28  # bytes in one file, unpacked
-MAX_TOTAL = 2**32  # bytes in all files of a zip, unpacked
-# The text is the name; " (2)", as systems mark a second file of that name, is not.
-_STEM = r"^(?P<text>.*?)(?: \(\d+\))?$"
-_HEADING = re.compile(r"(?i)(.*/)?(file|image|path)[ _]?(name|path)?$")
-
-
-@contextmanager
-def open_files(path):
-    """Open a folder or a zip, without unpacking anything to disk.
-
-    Parameters
-    ----------
-    path : str or path
-        The folder or zip.
-
-    Yields
-    ------
-    dict
-        For each file that is not hidden, by its name inside, with ``/``: its size in
-        bytes, and a function that returns them.
-
-    Raises
-    ------
-    ValueError
-        If the zip is damaged, encrypted, too large, has two files of one name, or paths
-        that leave it; if there is a file that is no zip.
-    FileNotFoundError
-        If there is nothing.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from crnn_tutorial.text_files import open_files, read_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     size = Path(folder, "notes.txt").write_text("seven")
-    ...     with open_files(folder) as files:
-    ...         print(list(files), read_file(files, "notes.txt"))
-    ['notes.txt'] b'seven'
-    """
-    path = Path(path)
-    if path.is_dir():
-        yield {
-            file.relative_to(path).as_posix(): (file.stat().st_size, file.read_bytes)
-            for file in _files(path)
-        }
-    elif not path.exists():
-        raise FileNotFoundError(f"There is no folder and no zip {path}.")
-    else:
-        with _open_zip(path) as archive:
-            entries = [info for info in archive.infolist() if not info.is_dir()]
-            _check_entries(entries, path)
-            yield {
-                entry.filename: (entry.file_size, partial(archive.read, entry))
-                for entry in sorted(entries, key=lambda entry: entry.filename)
-                if not _is_hidden(entry.filename)
-            }
+_TABLES = (".csv", ".tsv", ".txt")
+_SIDECARS = (".gt.txt", ".txt")
+# A file of such a name is not passed over in silence, even if it cannot be understood.
+_LABELS = re.compile(
+    r"(?i)(?:.*[^a-z])?(?:labels?|gt|ground[_ -]?truth|transcri\w+|annotations?)"
+    r"(?:[^a-z].*)?\.(?:txt|jsonl?|xml|xlsx?|ya?ml)$"
+)
 
 
-def read_file(files, name):
-    """Return the bytes of a file that `open_files` found.
+class Found(NamedTuple):
+    """The text of each image, and what does not fit together.
 
     Parameters
     ----------
-    files : dict
-        From `open_files`, while it is open.
-    name : str
-        Which one.
-
-    Returns
-    -------
-    bytes
-        All of it.
-
-    Raises
-    ------
-    ValueError
-        If the file is larger than ``MAX_FILE``.
+    texts : dict
+        The text of each image that has one, by the file's name.
+    problems : list of str
+        In words.
+    said : str
+        Where the texts were found, if nobody said where they are; else empty.
+    copies : dict
+        Name of a file -> that of the file of which it looks like a copy, and whether
+        its mark is certain.
 
     Examples
     --------
-    >>> from crnn_tutorial.text_files import read_file
-    >>> read_file({"a.txt": (5, lambda: b"seven")}, "a.txt")
-    b'seven'
+    >>> from crnn_tutorial.text_files import Found
+    >>> Found({"a.png": "seven"}).problems
+    ()
     """
-    size, read = files[name]
-    if size > MAX_FILE:
-        raise ValueError(
-            f"{name} is {size / 2**20:.0f} MiB large; at most {MAX_FILE // 2**20} MiB "
-            "are read"
-        )
-    return read()
+
+    texts: dict
+    problems: list = ()
+    said: str = ""
+    copies: dict = {}
 
 
-def _open_zip(path):
-    try:
-        # Many programs write names in UTF-8 without saying so.
-        return zipfile.ZipFile(path, metadata_encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} has names of files that are no UTF-8, so their letters are not "
-            "known. Unpack it and load the folder, or zip it with another program."
-        ) from error
-    except zipfile.BadZipFile as error:
-        raise ValueError(
-            f"{path} is neither a folder nor a zip, or the zip is damaged ({error}). "
-            "Copy or download it again."
-        ) from error
-
-
-def _check_entries(entries, path):
-    names = [entry.filename for entry in entries]
-    leaving = [name for name in names if _leaves(name)]
-    if leaving:
-        raise ValueError(
-            f"{path} has paths that leave its folder, as no honest zip does: "
-            f"{_name_some(leaving)}. Nothing was read."
-        )
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"{path} holds two files of one name: {_name_some(twice)}.")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise ValueError(f"{path} is encrypted. Unpack it and load the folder.")
-    total = sum(entry.file_size for entry in entries)
-    if total > MAX_TOTAL:
-        raise ValueError(
-            f"{path} would be {total / 2**30:.1f} GiB large unpacked; at most "
-            f"{MAX_TOTAL / 2**30:.0f} GiB are read. Unpack it and load the folder."
-        )
-
-
-def _leaves(name):
-    parts = name.replace("\\", "/").split("/")
-    return ".." in parts or parts[0] == "" or parts[0].endswith(":")
-
-
-def _is_hidden(name):
-    parts = name.split("/")
-    return parts[-1].lower() in ("thumbs.db", "desktop.ini") or any(
-        part[0] == "." or part == "__MACOSX" for part in parts
-    )
-
-
-# The text of each file
-
-
-def find_texts(files, labels):
+def find_texts(files, labels=None, columns=None):
     r"""Find the text of each image.
 
     Parameters
     ----------
     files : dict
         From `open_files`, while it is open.
-    labels : str or None
+    labels, columns
         As in ``ct.load_text_images``.
 
     Returns
     -------
-    dict
-        The text of each image that has one, by the file's name.
-    list of str
-        What does not fit together, in words.
+    Found
 
     Raises
     ------
     ValueError
-        If there is no image, or the pattern or the table makes no sense.
+        If there is no image, if the pattern or the table makes no sense, or if it is
+        not clear where the texts stand.
 
     Examples
     --------
     >>> from crnn_tutorial.text_files import find_texts
-    >>> find_texts({"scan_12.png": None, "scan_7.png": None}, r"_(\d+)$")
-    ({'scan_12.png': '12', 'scan_7.png': '7'}, [])
+    >>> find_texts({"scan_12.png": None, "scan_7.png": None}, r"_(\d+)$").texts
+    {'scan_12.png': '12', 'scan_7.png': '7'}
     """
-    labels = _STEM if labels is None else os.fspath(labels)
-    table = labels.lower().endswith((".csv", ".tsv"))
-    endings = Image.registered_extensions()
-    names = [f for f in files if posixpath.splitext(f)[1].lower() in endings]
-    texts = _read_table(files, labels) if table else _match_names(names, labels)
-    named = {_clean(name): name for name in files}
-    found = {named[name]: text for name, text in texts.items() if name in named}
-    if not names and not found:
+    images = [name for name in files if _ending(name) in image_endings()]
+    namer = Namer(files, images)
+    said, copies = "", {}
+    _check_columns(columns)
+    if labels is None:
+        texts, where, said = _search(files, images, namer, columns)
+        if not where:
+            texts, copies = _names_as_texts(images)
+    elif hasattr(labels, "items"):
+        texts, where = _from_dict(labels, namer), "labels"
+    elif _is_sidecar(labels):
+        texts, where = _read_sidecars(files, images, labels).texts, labels
+    elif _is_table(labels, files):
+        texts, where = _from_table(files, labels, namer, columns), os.fspath(labels)
+    else:
+        texts, where = _match_names(images, labels), ""
+    found = {name: text for name, text in texts.items() if name in files}
+    if not images and not found:
         raise ValueError(
             "There is no image: of "
             f"{len(files)} files, none has the ending of an image."
-            + (f" The first: {_name_some(list(files), 3)}." if files else "")
+            + (f" The first: {some(list(files), 3)}." if files else "")
         )
+    missing = [name for name in texts if name not in files]
+    unlabelled = [name for name in images if name not in found]
     problems = []
-    unlabelled = [name for name in names if name not in found]
     if unlabelled:
-        where = f"no text in {labels}" if table else f"a name that {labels!r} misses"
-        problems.append(_problem(f"have {where}", unlabelled, len(names)))
-    missing = [name for name in texts if name not in named]
+        lack = f"no text in {where}" if where else f"a name that {labels!r} misses"
+        problems.append(say_problem(f"have {lack}", unlabelled, len(images)))
     if missing:
         problems.append(
-            f"{len(missing)} of {len(texts)} texts in {labels} have no image: "
-            f"{_name_some(missing)}"
+            f"{len(missing)} of {len(texts)} texts in {where} have no image: "
+            f"{some(missing)}"
         )
-    return found, problems
+    return Found(found, problems, said, copies)
 
 
-def _problem(what, names, count):
-    """Say what some of the images have or lack, and name them."""
-    return f"{len(names)} of {count} images {what}: {_name_some(names)}"
+def say_problem(what, names, count):
+    """Say what some of the images have or lack, and name them.
+
+    Parameters
+    ----------
+    what : str
+        What they have.
+    names : list
+        Of these images.
+    count : int
+        Of all images.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from crnn_tutorial.text_files import say_problem
+    >>> say_problem("have no text", ["a.png"], 7)
+    '1 of 7 images have no text: a.png'
+    """
+    return f"{len(names)} of {count} images {what}: {some(names)}"
 
 
-def _match_names(names, pattern):
+def _ending(name):
+    return posixpath.splitext(name)[1].lower()
+
+
+def _check_columns(columns):
+    pair = isinstance(columns, list | tuple) and len(columns) == 2
+    if columns is not None and not pair:
+        raise ValueError(
+            'columns are two, of the file and of its text, such as ("file", "text"), '
+            f"but got {columns!r}."
+        )
+
+
+# Where nobody says where the texts are
+
+
+def _search(files, images, namer, columns):
+    """Return texts, where they were found, and the words that say so; or nothing."""
+    beside = (
+        {} if columns else {end: _sidecars(files, images, end) for end in _SIDECARS}
+    )
+    used = {sidecar for pairs in beside.values() for sidecar in pairs.values()}
+    sources, unclear, errors = {}, [], []
+    for ending, pairs in beside.items():
+        if pairs and 2 * len(pairs) >= len(images):
+            sources[ending] = _read_sidecars(files, images, ending)
+        elif pairs:
+            unclear.append(next(iter(pairs.values())))
+    for name in [name for name in files if name not in used]:
+        try:
+            if _is_table_of(files, name, namer):
+                sources[name] = _read_table(files, name, name, namer, columns)
+            elif _promises_labels(name):
+                unclear.append(name)
+        except ValueError as error:
+            errors.append(error)
+    if sources:
+        said = "; ".join(f"{name} ({table.columns})" for name, table in sources.items())
+        return _merge(sources), " and ".join(sources), f"the texts come from {said}"
+    if errors:
+        raise errors[0]
+    if unclear or columns:
+        what = f"{some(unclear, 3)} lies there, but it" if unclear else "No table there"
+        negated = "does not say" if unclear else "says"
+        raise ValueError(
+            f"{what} {negated} clearly what each image shows. Pass labels=: the name "
+            "of a table (csv, tsv, txt), an ending such as '.gt.txt' of files beside "
+            "the images, a dict {file: text}, or r'.+' to take the images' names."
+        )
+    return {}, "", ""
+
+
+def _is_table_of(files, name, namer):
+    if _ending(name) not in _TABLES:
+        return False
+    try:
+        return names_files(_read_text(files, name), name, namer)
+    except ValueError:
+        if _promises_labels(name):
+            raise
+        return False  # any other file of text
+
+
+def _promises_labels(name):
+    table = _ending(name) in (".csv", ".tsv")
+    return table or bool(_LABELS.match(posixpath.basename(name)))
+
+
+def _merge(sources):
+    """Put the texts of several sources together, if they do not contradict."""
+    texts, origin = {}, {}
+    for source, table in sources.items():
+        for name, text in table.texts.items():
+            if texts.setdefault(name, text) != text:
+                raise ValueError(
+                    f"{origin[name]} and {source} give {name} different texts, "
+                    f"{texts[name]!r} and {text!r}. Say which of them counts, such as "
+                    f"labels={source!r}."
+                )
+            origin.setdefault(name, source)
+    return texts
+
+
+# The ways to say it
+
+
+def _names_as_texts(images):
+    """Read the names themselves; a name that is a copy's has the original's text."""
+    texts, copies = {}, {}
+    known = {posixpath.splitext(name)[0] for name in images}
+    for name in images:
+        folder, last = posixpath.split(posixpath.splitext(name)[0])
+        text = clean(last)
+        original, certain = original_of(text)
+        if original and (certain or posixpath.join(folder, original) in known):
+            copies[name] = original, certain
+        texts[name] = original if name in copies or is_numbered(text) else text
+    return texts, copies
+
+
+def _match_names(images, pattern):
     try:
         expression = re.compile(pattern)
-    except re.error as error:
+    except (re.error, TypeError) as error:
         raise ValueError(
             f"labels is no regular expression: {pattern!r} ({error}). It is one, or "
-            "the name of a file ending in .csv or .tsv."
+            "the name of a file ending in .csv or .tsv or .txt, an ending such as "
+            ".gt.txt, or a dict."
         ) from error
     group = "text" if "text" in expression.groupindex else min(expression.groups, 1)
     if group == 1 and expression.groups > 1:
@@ -241,66 +260,98 @@ def _match_names(names, pattern):
             "text: (?P<text>...)."
         )
     texts = {}
-    for name in names:
+    for name in images:
         stem = posixpath.splitext(posixpath.basename(name))[0]
-        match = expression.search(_clean(stem))
+        match = expression.search(clean(stem))
         if match and match[group] is not None:
-            texts[_clean(name)] = _clean(match[group])
-    if names and not texts:
+            texts[name] = clean(match[group])
+    if images and not texts:
         raise ValueError(
-            f"The pattern {pattern!r} fits no file name: {_name_some(names, 3)}. It is "
+            f"The pattern {pattern!r} fits no file name: {some(images, 3)}. It is "
             "searched for in each name without its ending."
         )
     return texts
 
 
-def _read_table(files, labels):
-    """Return the text of each file that the table names, in the table's order."""
-    table = _find_table(files, labels)
-    try:
-        content = read_file(files, table).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{table} is no UTF-8 ({error}). Save it as UTF-8.") from error
-    delimiter = "," if labels.lower().endswith(".csv") else "\t"
-    reader = csv.reader(io.StringIO(content, ""), delimiter=delimiter, strict=True)
+def _from_dict(labels, namer):
     texts = {}
-    try:
-        for row in filter(None, reader):
-            _add_row(texts, row, table, reader.line_num, delimiter)
-    except csv.Error as error:
-        raise ValueError(f"{table}, line {reader.line_num}: {error}.") from error
-    first = next(iter(texts), None)
-    if first not in map(_clean, files) and _HEADING.match(first or ""):
-        del texts[first]
+    for entry, text in labels.items():
+        if not isinstance(entry, str | os.PathLike) or not isinstance(text, str):
+            raise ValueError(
+                "labels as a dict is {file: text}, both str, but got "
+                f"{entry!r}: {text!r:.80}."
+            )
+        entry = os.fspath(entry)
+        name, text = namer.find(entry) or entry, clean(text)
+        if texts.setdefault(name, text) != text:
+            raise ValueError(
+                f"labels: {name} has two texts, {texts[name]!r} and {text!r}."
+            )
     return texts
 
 
-def _add_row(texts, row, table, line, delimiter):
-    if len(row) != 2:
-        wanted = "a comma" if delimiter == "," else "a tab"
-        raise ValueError(
-            f"{table}, line {line}: two columns are expected, the file and its text, "
-            f"separated by {wanted}, but got {len(row)}: {row!r:.80}. A text that has "
-            'one inside stands in quotes: "a, b".'
-        )
-    path = posixpath.join(posixpath.dirname(table), row[0].strip().replace("\\", "/"))
-    name, text = _clean(posixpath.normpath(path)), _clean(row[1])
-    if texts.setdefault(name, text) != text:
-        raise ValueError(
-            f"{table}, line {line}: {name} has two texts, {texts[name]!r} and {text!r}."
-        )
+def _is_sidecar(labels):
+    return isinstance(labels, str) and re.fullmatch(r"(\.\w+)+", labels) is not None
 
 
-def _find_table(files, labels):
+def _sidecars(files, images, ending):
+    """Return the file beside each image that has its name, but this ending."""
+    beside = {}
+    for name in images:
+        folder, last = posixpath.split(name)
+        for stem in stems(last):
+            found = posixpath.join(folder, stem + ending)
+            if found in files:
+                beside.setdefault(name, found)
+    return beside
+
+
+def _read_sidecars(files, images, ending):
+    beside = _sidecars(files, images, ending)
+    texts = {}
+    for name, sidecar in beside.items():
+        lines = _read_text(files, sidecar).strip().splitlines()
+        if len(lines) > 1:
+            raise ValueError(
+                f"{sidecar} has {len(lines)} lines; the text of one image is one line."
+            )
+        texts[name] = clean(lines[0]) if lines else ""
+    if not texts:
+        raise ValueError(
+            f"No image has a file ending in {ending} beside it: {some(images, 3)}."
+        )
+    return Table(texts, "one beside each image")
+
+
+def _is_table(labels, files):
+    if not isinstance(labels, str):
+        return isinstance(labels, os.PathLike)
+    return labels.lower().endswith(_TABLES) or labels in files
+
+
+def _from_table(files, labels, namer, columns):
+    """Read a table inside the folder or zip, or any other file."""
+    labels = os.fspath(labels)
+    place = Path(labels)
     found = [f for f in files if f == labels or f.endswith("/" + labels)]
     if len(found) == 1:
-        return found[0]
-    tables = [f for f in files if f.lower().endswith((".csv", ".tsv"))]
+        return _read_table(files, found[0], found[0], namer, columns).texts
+    if not found and place.is_file():
+        outside = {labels: File(place.stat().st_size, partial(place.open, "rb"), place)}
+        return _read_table(outside, labels, place.name, namer, columns).texts
+    tables = [f for f in files if _ending(f) in _TABLES]
     raise ValueError(
         f"labels names one file inside the folder or zip, but got {labels!r}, of which "
-        f"there are {len(found)}. Tables there: {_name_some(tables) or 'none'}."
+        f"there are {len(found)}. Tables there: {some(tables) or 'none'}."
     )
 
 
-def _clean(text):
-    return unicodedata.normalize("NFC", text).strip()
+def _read_table(files, name, called, namer, columns):
+    return read_table(_read_text(files, name), called, namer, columns)
+
+
+def _read_text(files, name):
+    try:
+        return decode_text(read_file(files, name), name)
+    except BROKEN as error:
+        raise ValueError(f"{name} cannot be read ({error}).") from error

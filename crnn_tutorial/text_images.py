@@ -5,38 +5,44 @@ the right fill up the narrower ones.
 """
 
 import hashlib
-import io
 import warnings
-import zipfile
-import zlib
 from collections import Counter
 
 import numpy as np
 
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.datasets import Dataset, Split
-from crnn_tutorial.image_folders import _check_shares, _name_some, _shares
-from crnn_tutorial.images import _check_look, load_image, normalize, resize_image
-from crnn_tutorial.text_files import _problem, find_texts, open_files, read_file
+from crnn_tutorial.file_names import some
+from crnn_tutorial.files import open_files, read_picture
+from crnn_tutorial.image_checks import check_padding
+from crnn_tutorial.image_files import is_picture
+from crnn_tutorial.images import (
+    _check_look,
+    load_image,
+    one_by_one,
+    resize_image,
+)
+from crnn_tutorial.splits import PARTS, check_shares, deal, find_splits, say_splits
+from crnn_tutorial.text_files import find_texts, say_problem
 
-_BROKEN = OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error
 MAX_PROPORTION = 100  # a line of text is at most that many times as wide as high
 
 
-def stack_text_images(images, height=None):
+def stack_text_images(images, height=None, channels=None):
     """Put images of text of different sizes into one array, as the readers want it.
 
     Parameters
     ----------
-    images : sequence of arrays, or array
-        Each image ``(height, width)`` or ``(height, width, channels)``, all grey (1
-        channel) or all in colour (3), with pixels as `normalize` takes them. One array
-        is one image, or a batch with four axes, whose columns of -1 on the right are
-        padding.
+    images : sequence, array, or one picture
+        Each image a path, a PIL image, or an array ``(height, width)`` or ``(height,
+        width, channels)``, as `load_image` takes them; floats may be padded on the
+        right with columns of -1. One array is one image, or a batch with four axes.
     height : int, optional
         In pixels. By default the height that most of the images have (of two such
         heights the larger one). Images of another height are resized with their
         proportions kept, and a warning says how many.
+    channels : {1, 3, None}
+        As in `load_image`. None: all are grey (1 channel), or all in colour (3).
 
     Returns
     -------
@@ -59,7 +65,37 @@ def stack_text_images(images, height=None):
     >>> (batch[1, 0, :, 0] == -1).sum().item()  # columns of padding
     40
     """
-    images = [_check_line(image, i) for i, image in enumerate(_each(images))]
+    return pad_lines(to_lines(images, height, channels))
+
+
+def to_lines(images, height=None, channels=None):
+    """Bring images of text, however they arrive, to one height, each with its width.
+
+    Parameters
+    ----------
+    images, height, channels
+        As in `stack_text_images`.
+
+    Returns
+    -------
+    list of arrays of float32, shape ``(height, width, channels)``
+        Without padding: to be put together batch by batch, by `pad_lines`.
+
+    Raises
+    ------
+    ValueError
+        As `stack_text_images`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.text_images import to_lines
+    >>> [line.shape for line in to_lines([np.zeros((32, 100)), np.zeros((32, 60))])]
+    [(32, 100, 1), (32, 60, 1)]
+    """
+    images = [
+        _check_line(image, i, channels) for i, image in enumerate(one_by_one(images))
+    ]
     if not images:
         raise ValueError("There is no image to stack: the list is empty.")
     _check_channels(images)
@@ -68,13 +104,43 @@ def stack_text_images(images, height=None):
         height = max(counts, key=lambda size: (counts[size], size))
     height = check_count("height", height)
     _warn_of_heights(counts, height)
-    return _pad([_to_height(image, height) for image in images])
+    return [_to_height(image, height) for image in images]
+
+
+def pad_lines(lines, width=None):
+    """Put lines of one height into one array, padded with -1 on the right.
+
+    Parameters
+    ----------
+    lines : list of arrays of float32, shape ``(height, width, channels)``
+        From `to_lines`; one at least.
+    width : int, optional
+        Of the array; by default that of the widest line.
+
+    Returns
+    -------
+    array of float32, shape ``(lines, height, width, channels)``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.text_images import pad_lines
+    >>> pad_lines([np.zeros((1, 1, 1)), np.ones((1, 2, 1))])[..., 0].tolist()
+    [[[0.0, -1.0]], [[1.0, 1.0]]]
+    """
+    height, _, channels = lines[0].shape
+    width = width or max(line.shape[1] for line in lines)
+    stacked = np.full((len(lines), height, width, channels), -1, np.float32)
+    for row, line in zip(stacked, lines, strict=True):
+        row[:, : line.shape[1]] = line
+    return stacked
 
 
 def load_text_images(
     path,
     labels=None,
     *,
+    columns=None,
     height=32,
     channels=1,
     validation=0.1,
@@ -84,30 +150,45 @@ def load_text_images(
 ):
     r"""Load images of single lines of text, and what they say, from a folder or a zip.
 
-    Files that Pillow does not read by their ending, and hidden ones, are left out. A
-    zip is read in memory; nothing is unpacked to disk. Texts are brought to Unicode's
-    composed form (NFC), and blanks at both ends are cut off. Copies of one file stay in
-    one split; copies with different texts are for training only, with a warning.
+    Files that are no images by their ending, and hidden ones, are left out. A zip is
+    read in memory; nothing is unpacked to disk. Texts are brought to Unicode's composed
+    form (NFC), and blanks at both ends are cut off. Copies of one file stay in one
+    split; copies with different texts are for training only, with a warning. Splits
+    that are ready on disk are used, as in `load_image_folder`.
 
     Parameters
     ----------
     path : str or path
         A folder, with or without sub-folders, or a zip.
-    labels : str, optional
-        Where the text of an image stands. ``None``: it is the file's name without its
-        ending, and without the mark of a second file of that name, as in
-        ``hello (2).png``. A regular expression: it is searched for in the name without
-        its ending; the text is its group ``text``, or its only group, or all of what
-        was found: ``r"^(?P<text>[^_]+)"`` reads "hello" from ``hello_17.png``. The name
-        of a file inside the folder or zip that ends in ``.csv`` or ``.tsv``: UTF-8, two
-        columns, the image's file (relative to the table) and its text, in quotes where
-        needed; a first row such as ``file,text`` is a heading.
+    labels : str, path or dict, optional
+        Where the text of an image stands. ``None``: in a table or in files beside the
+        images, if there are such (a printed line says which), else it is the file's
+        name without its ending, and without the mark of a second file of that name, as
+        in ``hello (2).png``.
+
+        The name of a table inside the folder or zip, or of any other one, that ends in
+        ``.csv``, ``.tsv`` or ``.txt``: UTF-8, one row for each image. Its columns are
+        separated by a comma, a semicolon, a tab or a blank, and may have headings; the
+        column whose entries name files, with or without an ending, is that of the
+        images. A text that has a separator inside stands in quotes.
+
+        An ending such as ``".gt.txt"``: each image has a file of its name and this
+        ending beside it. A dict: file -> text.
+
+        Any other text is a regular expression, searched for in the name without its
+        ending; the text is its group ``text``, or its only group, or all of what was
+        found: ``r"^(?P<text>[^_]+)"`` reads "hello" from ``hello_17.png``, and
+        ``r".+"`` takes the names even if there is a table.
+    columns : tuple of two, optional
+        Of a table, the columns of the file and of the text: their headings, such as
+        ``("image_file", "text")``, or their positions from 0.
     height : int
         In pixels. All images are brought to it, with their proportions kept.
     channels : {1, 3}
         Grey or colour.
     validation, test : float
-        The share of different images for this split, from 0 to less than 1 in sum.
+        The share of different images for this split, from 0 to less than 1 in sum. A
+        split that is ready on disk is taken as it is.
     seed : int
         Which image goes where, and the order of the training images.
     skip_incomplete : bool
@@ -125,8 +206,9 @@ def load_text_images(
     ValueError
         If there is no image, if images and texts do not fit together or cannot be read
         (all such files are named; see `skip_incomplete`), if a file has two texts, if a
-        table cannot be read, if a zip is damaged, encrypted, too large or has paths
-        that leave it, if a split would be empty, or if an argument makes no sense.
+        table cannot be read, or it is not clear where the texts stand, if a zip is
+        damaged, encrypted, too large or has paths that leave it, if names cannot be
+        decoded, if a split would be empty, or if an argument makes no sense.
     FileNotFoundError
         If there is no such folder or file.
 
@@ -151,17 +233,29 @@ def load_text_images(
     """
     height = check_count("height", height)
     _check_look(None, channels, None)
-    _check_shares(validation, test)
+    check_shares(validation, test)
     with open_files(path) as files:
-        texts, problems = find_texts(files, labels)
-        pictures, unreadable = _read_pictures(files, texts, height, channels)
+        found = find_texts(files, labels, columns)
+        pictures, unreadable = _read_pictures(files, found.texts, height, channels)
+        folders = _find_text_splits(found.texts, path)
+    problems = list(found.problems)
     if unreadable:
-        problems.insert(0, _problem("cannot be read", unreadable, len(texts)))
+        problems.insert(0, say_problem("cannot be read", unreadable, len(found.texts)))
     _report(path, problems, skip_incomplete, left=len(pictures))
-    names, texts = list(pictures), [texts[name] for name in pictures]
+    if found.said:
+        print(f"{path}: {found.said}.")
+    names, texts = list(pictures), [found.texts[name] for name in pictures]
     digests, images = zip(*pictures.values(), strict=True)
-    stacked = _pad(images)
-    parts = _deal(names, texts, digests, validation, test, seed)
+    _warn_of_copies(names, digests, found.copies)
+    stacked = pad_lines(images)
+    places = _places(names, folders)
+    shares = [
+        0 if part in folders else share
+        for part, share in (("validation", validation), ("test", test))
+    ]
+    parts = _deal(names, texts, digests, places, shares, seed)
+    if folders:
+        say_splits(path, folders, [len(part) for part in parts])
     return Dataset(
         *(Split(stacked[part], [texts[i] for i in part]) for part in parts),
         class_names=tuple(sorted(set("".join(texts)))),
@@ -173,43 +267,31 @@ def load_text_images(
 # Images of one height in one array
 
 
-def _each(images):
-    """Return the single images, without padding where they came as a batch."""
-    if not isinstance(images, np.ndarray) or images.dtype == object:
-        return list(images)
-    if images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3)):
-        return [images]
-    if images.ndim != 4:
-        raise ValueError(
-            "One array is one image (height, width, channels) or a batch (images, "
-            f"height, width, channels), but got {images.shape}. Grey images need a "
-            "channel: images[..., np.newaxis]."
-        )
-    if not images.size:
-        raise ValueError(f"images are empty: the shape is {images.shape}.")
-    ends = _real_columns(images)
-    return [image[:, :end] for image, end in zip(images, ends, strict=True)]
+def _check_line(image, number, channels):
+    """Return one image as floats, without its padding; an error says which one."""
+    name = f"images[{number}]"
+    if not is_picture(image):
+        image = _without_padding(np.asarray(image), name)
+    try:
+        return load_image(image, channels=channels)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
-def _real_columns(images):
-    """Count the columns of each image before its padding: those after it are all -1."""
-    real = (images != -1).any(axis=(1, 3))  # (images, width)
-    return np.where(real.any(axis=1), real.shape[1] - real[:, ::-1].argmax(axis=1), 0)
-
-
-def _check_line(image, number):
-    image = np.asarray(image)
+def _without_padding(image, name):
     if image.ndim == 2:
         image = image[:, :, np.newaxis]
+    if image.ndim == 3 and image.dtype.kind == "f" and (image == -1).any():
+        real = np.flatnonzero((image != -1).any(axis=(0, 2)))
+        image = image[:, : real.max(initial=-1) + 1]
     if image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
         raise ValueError(
             "An image of text has the shape (height, width), (height, width, 1) or "
-            f"(height, width, 3), with pixels, but images[{number}] has {image.shape}."
+            f"(height, width, 3), with pixels, but {name} has {image.shape}."
         )
-    try:
-        return normalize(image)
-    except ValueError as error:
-        raise ValueError(f"images[{number}]: {error}") from error
+    if image.dtype.kind == "f":
+        check_padding(image[np.newaxis], name)
+    return image
 
 
 def _check_channels(images):
@@ -231,22 +313,13 @@ def _warn_of_heights(counts, height):
             f"Resized {sum(counts[size] for size in others)} of {counts.total()} "
             f"images from a height of {shown} to {height} pixels, with their "
             "proportions kept.",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
 def _to_height(image, height):
     width = max(round(image.shape[1] * height / image.shape[0]), 1)
     return resize_image(image, (width, height))
-
-
-def _pad(images):
-    height, _, channels = images[0].shape
-    widest = max(image.shape[1] for image in images)
-    stacked = np.full((len(images), height, widest, channels), -1, np.float32)
-    for row, image in zip(stacked, images, strict=True):
-        row[:, : image.shape[1]] = image
-    return stacked  # (images, height, widest, channels)
 
 
 # Pictures, problems, splits
@@ -257,20 +330,16 @@ def _read_pictures(files, names, height, channels):
     pictures, unreadable = {}, []
     for name in names:
         try:
-            content = read_file(files, name)
-            image = _read_line(content, name, height, channels)
+            file = read_picture(files, name, called=name)
+            image = _read_line(file, name, height, channels)
         except ValueError as error:
             unreadable.append(error)
-        except _BROKEN as error:
-            unreadable.append(f"{name} cannot be read ({error})")
         else:
-            pictures[name] = hashlib.sha256(content).digest(), image
+            pictures[name] = hashlib.sha256(file.getvalue()).digest(), image
     return pictures, unreadable
 
 
-def _read_line(content, name, height, channels):
-    file = io.BytesIO(content)
-    file.name = name  # for the message of load_image
+def _read_line(file, name, height, channels):
     image = load_image(file, channels=channels)
     if image.shape[1] > MAX_PROPORTION * image.shape[0]:
         raise ValueError(
@@ -293,34 +362,71 @@ def _report(path, problems, skip_incomplete, left):
         warnings.warn(f"{path}: {summary}. Went on without them.", stacklevel=3)
 
 
-def _deal(names, texts, digests, validation, test, seed):
+def _find_text_splits(names, path):
+    """Return the folders that are splits: images stand below all of them, or none."""
+    folders = sorted({name.split("/")[0] for name in names if "/" in name})
+    if len(folders) == 1:  # around all others
+        inner = [name.partition("/")[2] for name in names if "/" in name]
+        found = _find_text_splits(inner, path)
+        return {part: f"{folders[0]}/{folder}" for part, folder in found.items()}
+    return find_splits(folders, set(folders), path)
+
+
+def _places(names, folders):
+    """Return for each image the number of its split on disk, 0 where there is none."""
+    return np.array(
+        [
+            max(
+                (
+                    PARTS.index(p)
+                    for p, f in folders.items()
+                    if name.startswith(f + "/")
+                ),
+                default=0,
+            )
+            for name in names
+        ]
+    )
+
+
+def _warn_of_copies(names, digests, copies):
+    times = Counter(digests)
+    twice = {name for name, d in zip(names, digests, strict=True) if times[d] > 1}
+    looks = [n for n in names if n in copies and (copies[n][1] or n in twice)]
+    if looks:
+        warnings.warn(
+            f"{len(looks)} names look like those of copies and are read without the "
+            f"mark: {some([f'{n} as {copies[n][0]!r}' for n in looks])}. Remove the "
+            "copies, or pass labels= to say what they show.",
+            stacklevel=3,
+        )
+
+
+def _deal(names, texts, digests, places, shares, seed):
     """Return the indices of train, validation and test; copies stay together."""
-    meant = {}  # digest -> its texts
-    for digest, text in zip(digests, texts, strict=True):
+    meant, stand = {}, {}  # digest -> its texts, digest -> its splits on disk
+    for digest, text, place in zip(digests, texts, places, strict=True):
         meant.setdefault(digest, set()).add(text)
+        stand.setdefault(digest, set()).add(int(place))
     unclear = {digest for digest, found in meant.items() if len(found) > 1}
     if unclear:
         copies = [n for n, d in zip(names, digests, strict=True) if d in unclear]
         warnings.warn(
             f"{len(unclear)} images stand there under different texts and are used "
-            f"for training only: {_name_some(copies)}.",
+            f"for training only: {some(copies)}.",
             stacklevel=3,
         )
-    pictures = [digest for digest in meant if digest not in unclear]
-    counts = _shares(len(pictures), validation, test)
-    for name, share, count in (
-        ("validation", validation, counts[0]),
-        ("test", test, counts[1]),
-    ):
-        if share and not count:
-            raise ValueError(
-                f"The {name} split would be empty: there are {len(pictures)} different "
-                f"images. Add some, or pass {name}=0."
-            )
+    crossing = [n for n, d in zip(names, digests, strict=True) if len(stand[d]) > 1]
+    if crossing:
+        warnings.warn(
+            f"Copies of the same images stand in more than one split and stay there, "
+            f"so the test is too easy: {some(crossing)}.",
+            stacklevel=3,
+        )
     rng = np.random.default_rng(seed)
-    part_of = dict.fromkeys(meant, 0)
-    for position, number in enumerate(rng.permutation(len(pictures))[: sum(counts)]):
-        part_of[pictures[number]] = 1 if position < counts[0] else 2
-    parts = np.array([part_of[digest] for digest in digests])
+    clear = [d for d in meant if d not in unclear and stand[d] == {0}]
+    part_of = deal([clear], *shares, rng)
+    parts = np.array([part_of.get(digest, 0) for digest in digests])
+    parts = np.where(places > 0, places, parts)
     indices = [np.flatnonzero(parts == part) for part in range(3)]
     return [rng.permutation(indices[0]), *indices[1:]]

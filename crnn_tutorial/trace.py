@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from crnn_tutorial.images import check_images
+from crnn_tutorial.image_checks import check_images
 from crnn_tutorial.layers import ScanRows
 from crnn_tutorial.pictures import fit_input, strongest
 from crnn_tutorial.trace_figure import FULL, Panel, draw_panels, panel_width

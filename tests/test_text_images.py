@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial import text_files, text_images
+from crnn_tutorial import files as opened
 
 
 def refuses(*parts, error=ValueError):
@@ -295,7 +295,8 @@ def test_copies_stay_together_and_the_split_shares_no_picture(tmp_path):
     copies = {f"w03 ({i}).png": words()["w03.png"] for i in range(2, 30)}
     path = folder(tmp_path, {**words(), **copies})
     for seed in range(8):
-        data = ct.load_text_images(path, seed=seed)
+        with pytest.warns(UserWarning, match="28 names look like those of copies"):
+            data = ct.load_text_images(path, seed=seed)
         splits = (data.train, data.validation, data.test)
         shades = [{shade_of(image) for image in split.images} for split in splits]
         assert sum(map(len, shades)) == 10 == len(set.union(*shades))
@@ -346,7 +347,7 @@ def test_names_that_the_pattern_misses(tmp_path):
     "table, parts",
     [
         (b"w00.png,a\nw00.png,b\n", ["t.csv, line 2: w00.png has two texts, 'a'"]),
-        (b"w00.png;a\n", ["line 1: two columns", "a comma", "got 1: ['w00.png;a']"]),
+        (b"w00.png\n", ["line 1: two columns", "a comma", "got 1: ['w00.png']"]),
         (b"w00.png,a, b\n", ["line 1", "got 3", "stands in quotes"]),
         (b'w00.png,"a\n', ["t.csv, line", "unexpected end"]),
         ("w00.png,é\n".encode("latin1"), ["t.csv is no UTF-8", "Save it as UTF-8"]),
@@ -421,18 +422,17 @@ def test_arguments_that_make_no_sense(tmp_path, wrong, word):
 # Zips that mean harm
 
 
-@pytest.mark.parametrize("name", ["../x.png", "/x.png", "a/../../x.png", "C:/x.png"])
+@pytest.mark.parametrize("name", ["../x.png", "/x.png", "a/../../x.png", "C:/x.png", "..\\x.png", "C:\\x.png"])
 def test_a_zip_with_a_path_that_leaves_the_folder(tmp_path, name):
     path = packed(tmp_path, {**words(), name: png()})
     before = sorted(tmp_path.rglob("*"))
-    with refuses("words.zip has paths that leave its folder", name, "Nothing was read"):
+    with refuses("words.zip has paths that leave its folder", "x.png. Nothing was read"):
         ct.load_text_images(path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_backslashes_leave_the_folder_too():
-    assert text_files._leaves("..\\x.png") and text_files._leaves("\\x.png")
-    assert not text_files._leaves("a..b/c.png")
+def test_two_dots_inside_a_name_are_no_way_out():
+    assert not opened._leaves("a..b/c.png")
 
 
 def test_nothing_is_unpacked_to_disk(tmp_path, monkeypatch):
@@ -449,10 +449,10 @@ def test_nothing_is_unpacked_to_disk(tmp_path, monkeypatch):
 def test_a_zip_that_is_a_bomb(tmp_path, monkeypatch):
     path = packed(tmp_path, {**words(), "big.png": bytes(3_000_000)})
     assert path.stat().st_size < 20_000
-    monkeypatch.setattr(text_files, "MAX_FILE", 2_000_000)
+    monkeypatch.setattr(opened, "MAX_FILE", 2_000_000)
     with refuses("big.png is 3 MiB large; at most 1 MiB"):
         ct.load_text_images(path)
-    monkeypatch.setattr(text_files, "MAX_TOTAL", 2_000_000)
+    monkeypatch.setattr(opened, "MAX_TOTAL", 2_000_000)
     with refuses("words.zip would be", "large unpacked"):
         ct.load_text_images(path)
 
@@ -491,14 +491,14 @@ def test_a_zip_with_two_files_of_one_name(tmp_path):
 
 
 def test_an_unreadable_file_does_not_stop_the_search_for_others(tmp_path, monkeypatch):
-    read = text_images.read_file
+    read = opened.read_file
 
     def sometimes(files, name):
         if name == "w01.png":
             raise PermissionError("not yours")
         return read(files, name)
 
-    monkeypatch.setattr(text_images, "read_file", sometimes)
+    monkeypatch.setattr(opened, "read_file", sometimes)
     path = folder(tmp_path, {**words(), "w02.png": b""})
     with refuses("2 of 10 images cannot be read: w01.png cannot", "w02.png is empty"):
         ct.load_text_images(path)
