@@ -10,6 +10,7 @@ import math
 from keras import layers
 
 from crnn_tutorial.layers import (
+    CHANNELS_LAST,
     AttentionOverSteps,
     KeepColumns,
     MapToSequence,
@@ -111,19 +112,23 @@ def convolution_block(x, filters, name, pool=2, mask=None):
     >>> tuple(convolution_block(keras.Input((28, 28, 1)), 32, "1").shape)
     (None, 14, 14, 32)
     """
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv_{name}")(
-        x
-    )
+    x = _convolution(filters, name=f"conv_{name}")(x)
     if mask is None:
         x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
     else:
         x = MaskedNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x, mask)
     x = layers.ReLU(name=f"relu_{name}")(x)
-    x = layers.MaxPooling2D(pool, name=f"pool_{name}")(x)
+    x = layers.MaxPooling2D(pool, name=f"pool_{name}", **CHANNELS_LAST)(x)
     if mask is None:
         return x
     mask = PoolMask(pool if isinstance(pool, int) else pool[1])(mask)
     return KeepColumns()(x, mask), mask
+
+
+def _convolution(filters, **options):
+    # Without a bias: the normalisation that follows has one.
+    same = {"padding": "same", "use_bias": False, **CHANNELS_LAST}
+    return layers.Conv2D(filters, 3, **same, **options)
 
 
 def connect_steps(x, recurrence, units, mask=None):
@@ -188,6 +193,7 @@ def _convolve_steps(x, filters, mask):
             dilation_rate=dilation,
             activation="relu",
             name=f"conv_steps_{dilation}",
+            **CHANNELS_LAST,
         )(y)
         x = layers.Add()([x, y])
         dilation *= 2
@@ -332,16 +338,19 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
     """
     x = clips
     for block, count in enumerate(filters):
-        conv = layers.Conv2D(count, 3, padding="same", use_bias=False)
-        x = PerFrame(conv, name=f"conv_{block + 1}")(x)
+        x = PerFrame(_convolution(count), name=f"conv_{block + 1}")(x)
         x = _normalize_frames(x, f"norm_{block + 1}", mask)
         x = layers.ReLU(name=f"relu_{block + 1}")(x)
-        x = PerFrame(layers.MaxPooling2D(2), name=f"pool_{block + 1}")(x)
+        pool = layers.MaxPooling2D(2, **CHANNELS_LAST)
+        x = PerFrame(pool, name=f"pool_{block + 1}")(x)
     if recurrence == "conv_lstm":
-        cell = layers.ConvLSTM2D(units, 3, padding="same", return_sequences=True)
+        cell = layers.ConvLSTM2D(
+            units, 3, padding="same", return_sequences=True, **CHANNELS_LAST
+        )
         x = layers.Bidirectional(cell, name=recurrence)(x, mask=mask)
-        return PerFrame(layers.GlobalAveragePooling2D(), name="average_of_frame")(x)
-    x = PerFrame(layers.Flatten(), name="flatten_frame")(x)
+        average = layers.GlobalAveragePooling2D(**CHANNELS_LAST)
+        return PerFrame(average, name="average_of_frame")(x)
+    x = PerFrame(layers.Flatten(**CHANNELS_LAST), name="flatten_frame")(x)
     return connect_steps(x, recurrence, units, mask)
 
 

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from crnn_tutorial import backbones, heads
-from crnn_tutorial.layers import FrameMask
+from crnn_tutorial.layers import CHANNELS_LAST, FrameMask
 from crnn_tutorial.models import (
     _assemble,
     _check_filters,
@@ -154,7 +154,8 @@ def build_clip_cnn(
     if frame is not None:
         _check_frame(frame, frames)
         cut = (frame, frames - 1 - frame)
-        x = layers.Cropping3D((cut, (0, 0), (0, 0)), name="one_frame")(x)
+        cut = (cut, (0, 0), (0, 0))
+        x = layers.Cropping3D(cut, name="one_frame", **CHANNELS_LAST)(x)
         frames = 1
     x = layers.Permute((2, 3, 1, 4), name="frames_to_channels")(x)
     x = layers.Reshape((height, width, frames * channels), name="picture")(x)

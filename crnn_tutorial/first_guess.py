@@ -1,7 +1,11 @@
 """Leave CTC's plateau of blanks: a first guess of where each character stands."""
 
+import contextlib
+
 import keras
 from keras import ops
+
+from crnn_tutorial.batches import for_fit
 
 CHARACTER = 0.5  # of the room of a character; the rest of it is blank
 
@@ -32,7 +36,7 @@ class GuessedAlignment(keras.losses.Loss):
     def call(self, targets, logits):
         """Average over the real steps of each image."""
         # CharacterLogits gives a padded step no other choice than blank.
-        real = ops.cast(logits[..., 1] > -1e8, "float32")  # (batch, steps)
+        real = ops.cast(logits[..., 1] > -1e8, logits.dtype)  # (batch, steps)
         guessed = spread(targets, real)
         losses = ops.sparse_categorical_crossentropy(guessed, logits, from_logits=True)
         return ops.sum(real * losses, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
@@ -97,11 +101,14 @@ class FirstGuess(keras.callbacks.Callback):
     >>> import numpy as np
     >>> import crnn_tutorial as ct
     >>> from crnn_tutorial.first_guess import FirstGuess
-    >>> model = ct.build_text_recognizer((16, None, 1), "0123456789", units=4)
-    >>> images, targets = np.ones((4, 16, 32, 1)), np.ones((4, 2), int)
+    >>> model = ct.build_text_recognizer(
+    ...     (16, None, 1), "0123456789", filters=(4,), units=2, recurrence="convolution"
+    ... )
+    >>> images, targets = np.ones((4, 16, 8, 1)), np.ones((4, 2), int)
     >>> batches = ct.batches.ShuffledBatches(images, targets, batch_size=2)
-    >>> guess = FirstGuess(batches, steps=3, learning_rate=1e-3)
-    >>> history = model.fit(batches, callbacks=[guess], verbose=0)
+    >>> model.run_eagerly = True  # two steps are not worth compiling
+    >>> guess = FirstGuess(batches, steps=1)
+    >>> history = model.fit(batches, steps_per_epoch=1, callbacks=[guess], verbose=0)
     """
 
     def __init__(self, batches, steps, learning_rate=3e-3):
@@ -112,16 +119,26 @@ class FirstGuess(keras.callbacks.Callback):
         """Train, unless an interrupted training goes on."""
         if epoch > 0:
             return
-        # Another model of the same layers: they learn, and the reader's own optimiser,
-        # loss and metrics stay as they are.
-        learner = keras.Model(self.model.inputs, self.model.outputs)
-        learner.compile(
-            optimizer=keras.optimizers.Adam(self.learning_rate),
-            loss=GuessedAlignment(),
-            jit_compile=self.model.jit_compile,
-        )
+        learner = self._build_learner()
         left = self.steps
         while left > 0:
             count = min(left, len(self.batches))
-            learner.fit(self.batches, steps_per_epoch=count, shuffle=False, verbose=0)
+            data = for_fit(self.model, self.batches)
+            learner.fit(data, steps_per_epoch=count, shuffle=False, verbose=0)
             left -= count
+
+    def _build_learner(self):
+        """Another model of the same layers: they learn.
+
+        The reader's own optimiser, loss and metrics stay as they are.
+        """
+        strategy = getattr(self.model, "distribute_strategy", None)  # TensorFlow's
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            learner = keras.Model(self.model.inputs, self.model.outputs)
+            learner.compile(
+                optimizer=keras.optimizers.Adam(self.learning_rate),
+                loss=GuessedAlignment(),
+                jit_compile=self.model.jit_compile,
+                run_eagerly=self.model.run_eagerly,
+            )
+        return learner

@@ -7,7 +7,9 @@ also after it was saved and loaded.
 """
 
 import numbers
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import ClassVar
 
@@ -15,23 +17,34 @@ import numpy as np
 from keras import layers
 
 from crnn_tutorial import metrics
-from crnn_tutorial.layers import CharacterLogits, PositionProbabilities
+from crnn_tutorial.layers import (
+    CHANNELS_LAST,
+    CharacterLogits,
+    PositionProbabilities,
+)
 from crnn_tutorial.text_metrics import CharacterErrorRate, ExactMatch
+
+SHOWN = 40  # characters of an alphabet in a message
 
 
 @dataclass(frozen=True)
 class Alphabet:
     """The characters that a reader knows; class 0 is kept for CTC's blank.
 
+    A character is one code point. Accents that are code points of their own are
+    characters of their own; bring texts to Unicode's composed form (NFC) first, as
+    `load_text_images` does.
+
     Parameters
     ----------
-    characters : str
-        Each character once, in the order of their classes 1, 2, ...
+    characters : str or iterable of str
+        Each character once, in the order of their classes 1, 2, ... A set, which has no
+        order, is sorted.
 
     Raises
     ------
     ValueError
-        If there is no character, or one stands twice.
+        If there is no character, one stands twice, or one is no str of one code point.
 
     Examples
     --------
@@ -46,12 +59,22 @@ class Alphabet:
     characters: str
 
     def __post_init__(self):
-        twice = sorted({c for c in self.characters if self.characters.count(c) > 1})
-        if not self.characters or twice:
+        object.__setattr__(self, "characters", _join(self.characters))  # it is frozen
+        counts = Counter(self.characters)
+        twice = sorted(c for c, count in counts.items() if count > 1)
+        if not counts or twice:
             raise ValueError(
                 "An alphabet has at least one character and each of them once, but got "
-                f"{self.characters!r}" + (f" with {twice} repeated." if twice else ".")
+                f"{_shorten(self.characters)}"
+                + (f" with {_shorten(twice)} repeated." if twice else ".")
             )
+
+    def __repr__(self):
+        return f"Alphabet(characters={_shorten(self.characters)})"
+
+    @cached_property
+    def _classes(self):
+        return {c: k for k, c in enumerate(self.characters, start=1)}
 
     @classmethod
     def from_texts(cls, texts):
@@ -67,13 +90,18 @@ class Alphabet:
         Alphabet
             With each character that occurs.
 
+        Raises
+        ------
+        ValueError
+            If a text is no str, or no character occurs.
+
         Examples
         --------
         >>> import crnn_tutorial as ct
         >>> ct.Alphabet.from_texts(["2015", "1997"])
         Alphabet(characters='012579')
         """
-        return cls("".join(sorted(set("".join(texts)))))
+        return cls(set("".join(_check_texts(texts))))
 
     def encode(self, texts, length=None):
         """Turn texts into classes, padded with 0 on the right.
@@ -102,16 +130,14 @@ class Alphabet:
         >>> ct.Alphabet("ab").encode(["ba", ""], length=3).tolist()
         [[2, 1, 0], [0, 0, 0]]
         """
-        if isinstance(texts, str) or not all(isinstance(t, str) for t in texts):
-            raise ValueError(
-                "Texts are a list with one str for each image, such as ['2015', '7'], "
-                f"but got {texts!r:.60}."
-            )
+        texts = _check_texts(texts)
         unknown = sorted(set("".join(texts)) - set(self.characters))
         if unknown:
             raise ValueError(
-                f"The alphabet {self.characters!r} does not have {unknown}. Build it "
-                "with Alphabet.from_texts(texts) from all texts you want to read."
+                f"The alphabet {_shorten(self.characters)} does not have "
+                f"{_shorten(unknown)}. Build it with Alphabet.from_texts(texts) from "
+                "all texts you want to read, or teach a trained reader: "
+                "ct.extend_alphabet(model, characters)."
             )
         longest = max([len(text) for text in texts], default=0)
         length = max(longest, 1) if length is None else length
@@ -119,7 +145,7 @@ class Alphabet:
             raise ValueError(f"A text has {longest} characters, more than {length}.")
         classes = np.zeros((len(texts), length), dtype="int32")
         for row, text in zip(classes, texts, strict=True):
-            row[: len(text)] = [self.characters.index(c) + 1 for c in text]
+            row[: len(text)] = [self._classes[c] for c in text]
         return classes
 
     def decode(self, classes):
@@ -142,6 +168,49 @@ class Alphabet:
         ['ba', '']
         """
         return ["".join(self.characters[k - 1] for k in row if k) for row in classes]
+
+
+def _join(characters):
+    """Return an alphabet's characters as one str, whatever they came in."""
+    if isinstance(characters, str):
+        return characters
+    try:
+        found = [] if isinstance(characters, bytes) else list(characters)
+    except TypeError:
+        found = []
+    wrong = [c for c in found if not isinstance(c, str) or len(c) != 1]
+    if wrong or not found:
+        got = f"{wrong[0]!r:.60}" if wrong else f"{characters!r:.60}"
+        raise ValueError(
+            "An alphabet is a str, or a list of characters that are each a str of one "
+            f"code point, but got {got}. What is written with several code points (an "
+            "accent of its own, a flag) becomes one through "
+            'unicodedata.normalize("NFC", text), or counts as several characters.'
+        )
+    if isinstance(characters, set | frozenset):
+        found = sorted(found)  # else another order in each process
+    return "".join(found)
+
+
+def _check_texts(texts):
+    """Return a list of str, or say what came instead."""
+    alone = isinstance(texts, str | bytes) or not hasattr(texts, "__iter__")
+    found = [] if alone else list(texts)
+    wrong = [i for i, text in enumerate(found) if not isinstance(text, str)]
+    if alone or wrong:
+        got = f"{found[wrong[0]]!r:.60} at {wrong[0]}" if wrong else f"{texts!r:.60}"
+        raise ValueError(
+            "Texts are a list with one str for each image, such as ['2015', '7'], "
+            f"but got {got}."
+        )
+    return found
+
+
+def _shorten(characters):
+    """Show the first few of many characters, or of a list of them."""
+    if len(characters) <= SHOWN:
+        return repr(characters)
+    return f"{characters[:SHOWN]!r}... ({len(characters):,} characters)"
 
 
 @dataclass(frozen=True)
@@ -183,9 +252,10 @@ class Classify:
     def __call__(self, features, dropout=0.0, mask=None):
         """Average over real steps (or places), then one probability for each class."""
         if len(features.shape) == 4:
-            x = layers.GlobalAveragePooling2D(name="average")(features)
+            x = layers.GlobalAveragePooling2D(name="average", **CHANNELS_LAST)(features)
         else:
-            x = layers.GlobalAveragePooling1D(name="average")(features, mask=mask)
+            average = layers.GlobalAveragePooling1D(name="average", **CHANNELS_LAST)
+            x = average(features, mask=mask)
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
         return layers.Dense(
@@ -317,7 +387,7 @@ class ReadPositions:
 
     def __call__(self, features, dropout=0.0):
         """Probabilities of each character at each position from the whole map."""
-        x = layers.Flatten(name="flatten")(features)
+        x = layers.Flatten(name="flatten", **CHANNELS_LAST)(features)
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
         return PositionProbabilities(

@@ -1,11 +1,19 @@
 """Every registered Keras layer of the package.
 
 All of them work on any backend and for any image size. They are registered under
-the package name ``crnn_tutorial``, so that ``ct.load_model`` finds them again.
+the package name ``crnn_tutorial``; importing this module is enough for
+``keras.models.load_model`` to find them and the metrics of the readers again.
 """
+
+import math
 
 import keras
 from keras import layers, ops
+
+from crnn_tutorial import text_metrics  # noqa: F401  (registers the metrics)
+
+# Images are (height, width, channels) here, whatever Keras is configured to.
+CHANNELS_LAST = {"data_format": "channels_last"}
 
 register = keras.saving.register_keras_serializable(package="crnn_tutorial")
 
@@ -273,16 +281,18 @@ class AttentionOverSteps(layers.Layer):
 
     def _positions(self, steps):
         half = self.units // 2 + self.units % 2
-        rates = ops.exp(-ops.log(10_000.0) * ops.arange(half, dtype="float32") / half)
+        rates = ops.exp(-math.log(10_000) * ops.arange(half, dtype="float32") / half)
         angles = ops.arange(steps, dtype="float32")[:, None] * rates  # (steps, half)
         waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
+        waves = ops.cast(waves, self.compute_dtype)
         return waves[None, :, : self.units]  # (1, steps, units)
 
     def call(self, sequence, mask=None):
         x = self.project(sequence)  # (batch, steps, units)
         x = x + self._positions(ops.shape(x)[1])
-        keys_to_see = None if mask is None else mask[:, None, :]  # (batch, 1, steps)
-        x = self.norm_1(x + self.attention(x, x, attention_mask=keys_to_see))
+        if mask is not None:
+            mask = ops.expand_dims(mask, 1)  # (batch, 1, steps): keys to see
+        x = self.norm_1(x + self.attention(x, x, attention_mask=mask))
         return self.norm_2(x + self.contract(self.expand(x)))
 
     def compute_output_shape(self, input_shape):
@@ -404,8 +414,9 @@ class PoolMask(layers.Layer):
         self.pool = pool
 
     def call(self, mask):
-        padding = 1.0 - ops.cast(mask, "float32")[:, :, None]
-        return ops.max_pool(padding, self.pool, self.pool, "valid")[:, :, 0] < 0.5
+        padding = ops.expand_dims(1.0 - ops.cast(mask, "float32"), -1)
+        pooled = ops.max_pool(padding, self.pool, self.pool, "valid", **CHANNELS_LAST)
+        return ops.squeeze(pooled, -1) < 0.5
 
     def compute_output_shape(self, input_shape):
         width = input_shape[1]
@@ -440,8 +451,10 @@ class KeepColumns(layers.Layer):
     """
 
     def call(self, features, columns):
-        mask = ops.cast(columns, features.dtype)[..., None]  # (batch, width, 1)
-        return features * (mask if len(features.shape) == 3 else mask[:, None])
+        mask = ops.expand_dims(ops.cast(columns, features.dtype), -1)
+        if len(features.shape) == 4:
+            mask = ops.expand_dims(mask, 1)  # (batch, 1, width, 1)
+        return features * mask
 
     def compute_output_shape(self, features_shape, columns_shape):
         return features_shape
@@ -477,7 +490,7 @@ class MaskedNormalization(layers.BatchNormalization):
         # Keras wants the mask of each position: (batch, height, width) of a map.
         ones = ops.ones_like(features[..., 0], dtype="bool")
         clips = len(features.shape) == 5
-        real = real[:, :, None, None] if clips else real[:, None, :]
+        real = ops.expand_dims(real, (2, 3) if clips else 1)
         mask = ops.logical_and(real, ones)
         return super().call(features, training=training, mask=mask)
 
@@ -534,7 +547,7 @@ class CharacterLogits(layers.Layer):
         # a padded step adds nothing to the loss.
         classes = ops.arange(len(self.characters) + 1)
         only_blank = ops.where(classes == 0, 0.0, -1e9)
-        return ops.where(steps[..., None], logits, only_blank)
+        return ops.where(ops.expand_dims(steps, -1), logits, only_blank)
 
     def compute_output_shape(self, sequence_shape, steps_shape):
         return (*sequence_shape[:-1], len(self.characters) + 1)

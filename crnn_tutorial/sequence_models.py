@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 
 from crnn_tutorial import backbones, heads, layers
 from crnn_tutorial.models import (
@@ -13,6 +14,8 @@ from crnn_tutorial.models import (
     _compile,
     _whole_numbers,
 )
+
+LESS = 3  # logits by which a new character starts below the mean of the others
 
 
 def build_text_recognizer(
@@ -35,8 +38,10 @@ def build_text_recognizer(
     ----------
     input_shape : tuple of int or None
         ``(height, width, channels)``; a width of None takes any width.
-    alphabet : Alphabet
-        The characters that can be read.
+    alphabet : Alphabet or str
+        The characters that can be read. They are read from left to right: give texts
+        in Arabic or Hebrew in the order in which they stand on the page from the left
+        (``bidi.get_display(text)`` of the package python-bidi), not as they are typed.
     pools : sequence, optional
         The pooling window of each block, ``(height, width)`` or one number for both. By
         default each block halves the height and the first two halve the width, too: a
@@ -99,8 +104,8 @@ def build_fixed_length_reader(
     ----------
     input_shape : tuple of int
         ``(height, width, channels)``.
-    alphabet : Alphabet
-        The characters that can be read.
+    alphabet : Alphabet or str
+        As in `build_text_recognizer`.
     positions : int
         The largest number of characters.
     filters, dropout, learning_rate
@@ -137,6 +142,74 @@ def build_fixed_length_reader(
         x = backbones.convolution_block(x, count, str(block + 1))
     head = heads.ReadPositions(_check_alphabet(alphabet), positions)
     return _assemble(inputs, x, head, dropout, learning_rate)
+
+
+def extend_alphabet(model, characters):
+    """Return a copy of a trained reader that can learn more characters.
+
+    All weights are kept, and what the copy reads is the same until it is trained: the
+    score of a new character starts at the mean of the old ones, less 3, and so is never
+    the highest. Train the copy on texts that hold old *and* new characters; else it
+    forgets the old ones.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``.
+    characters : str, Alphabet or iterable of str
+        The new characters; those that the model knows already stay as they are.
+
+    Returns
+    -------
+    keras.Model
+        Compiled as ``model`` is, with an optimiser that starts afresh. ``model`` itself
+        is not changed.
+
+    Raises
+    ------
+    ValueError
+        If the model does not read, or the characters are no alphabet.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> digits = ct.build_text_recognizer((16, None, 1), "0123456789")
+    >>> ct.heads.of(ct.extend_alphabet(digits, "+-0")).alphabet
+    Alphabet(characters='0123456789+-')
+    """
+    head = heads.of(model) if isinstance(model, keras.Model) else None
+    if not hasattr(head, "alphabet"):
+        raise ValueError(
+            "Only a reader has an alphabet, such as ct.build_text_recognizer returns, "
+            f"but got {getattr(model, 'name', None) or type(model).__name__!r}."
+        )
+    known = head.alphabet.characters
+    added = [c for c in _check_alphabet(characters).characters if c not in known]
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    last = copy.layers[-1]
+    config = {**last.get_config(), "characters": known + "".join(added)}
+    longer = type(last).from_config(config)
+    inputs = last.input
+    outputs = longer(*inputs) if isinstance(inputs, list | tuple) else longer(inputs)
+    positions = getattr(longer, "positions", 1)
+    old = last.dense.get_weights()
+    longer.dense.set_weights([_add_classes(w, len(added), positions) for w in old])
+    copy = keras.Model(copy.inputs, outputs, name=model.name)
+    if model.compiled:
+        copy.compile_from_config(model.get_compile_config())
+        copy.optimizer.build(copy.trainable_variables)
+    return copy
+
+
+def _add_classes(weights, number, positions):
+    """Give each position so many classes more, of the mean score of the others."""
+    each = weights.reshape(*weights.shape[:-1], positions, -1)  # (..., classes)
+    mean = each.mean(axis=-1, keepdims=True)
+    if weights.ndim == 1:  # the bias
+        mean = mean - LESS
+    each = np.concatenate([each, *[mean] * number], axis=-1)
+    return each.reshape(*weights.shape[:-1], -1)
 
 
 def _check_pools(pools, blocks, height, width):

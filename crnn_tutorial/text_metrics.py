@@ -47,6 +47,7 @@ class ExactMatch(keras.metrics.MeanMetricWrapper):
     def __init__(self, merge_repeats=True, name="exact_match", dtype=None):
         super().__init__(_matches, name, dtype, merge_repeats=merge_repeats)
         self.merge_repeats = merge_repeats
+        self._direction = "up"  # what Keras' callbacks look for
 
     def get_config(self):
         # Not the parent's, which would store the function that it wraps.
@@ -181,5 +182,5 @@ def _least_so_far(row):
 def _later(size, by):
     """Return 0 where the column is at least ``by`` after the row, else ``FAR``."""
     places = ops.arange(size)
-    later = places[None, :] >= places[:, None] + by
-    return ops.where(later, 0.0, FAR)  # (size, size)
+    earlier = places[None, :] < places[:, None] + by
+    return ops.cast(earlier, "float32") * FAR  # (size, size)

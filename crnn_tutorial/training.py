@@ -9,11 +9,10 @@ import keras
 import numpy as np
 
 from crnn_tutorial.batches import (
-    ShuffledBatches,
     ShuffledStream,
+    as_batches,
     check_model,
-    check_stream,
-    prepare,
+    for_fit,
     prepare_validation,
 )
 from crnn_tutorial.checkpoints import (
@@ -62,38 +61,47 @@ def set_seed(seed):
 def train_crnn_model(
     model,
     train_images,
-    train_labels,
-    batch_size,
-    epochs,
+    train_labels=None,
+    batch_size=32,
+    epochs=1,
     *,
     validation_data=None,
     checkpoint=None,
     augment=None,
     learning_rate=None,
+    class_weight=None,
+    sample_weight=None,
+    steps_per_epoch=None,
     seed=0,
-    callbacks=(),
+    callbacks=None,
     verbose="auto",
 ):
     """Train a model on images and what they show, in an order that the seed decides.
 
     The learning rate climbs during the first 5 % of all steps, then falls to 0 along a
-    cosine. A model that was compiled with a schedule keeps its own.
+    cosine. A model that was compiled with a schedule keeps its own, and so does a
+    callback: with ``LearningRateScheduler`` or ``ReduceLROnPlateau`` the rate begins at
+    ``learning_rate`` and they alone change it; once any other callback has set the
+    optimiser's learning rate, only callbacks do.
 
     Parameters
     ----------
     model : keras.Model
         Compiled, as the builders return it, or any classifier that ends in a softmax.
-    train_images : array of floats or keras.utils.PyDataset
+    train_images : array of floats, Split or stream
         ``(images, height, width, channels)`` in [0, 1], or clips with one more axis. A
-        stream gives ``(images, labels)`` batch by batch; before each epoch its method
-        ``set_epoch(epoch)`` is called if it has one, else its batches are shuffled.
+        stream gives ``(images, labels)`` or ``(images, labels, weights)`` batch by
+        batch: a ``keras.utils.PyDataset``, whose method ``set_epoch(epoch)`` is called
+        before each epoch if it has one, and whose batches are shuffled else; or, in the
+        order in which it gives them, a ``tf.data.Dataset`` or anything else to iterate.
     train_labels : array of int, one-hot array, list of str, or None
         ``(images,)`` or ``(images, classes)``; texts for a model that reads; None for a
-        stream.
+        Split or a stream.
     batch_size, epochs : int
         At least 1. A stream makes its own batches: ``batch_size`` is for validation.
-    validation_data : tuple, Split or keras.utils.PyDataset, optional
-        ``(images, labels)``: judged after each epoch.
+    validation_data : tuple, Split or stream, optional
+        ``(images, labels)`` or ``(images, labels, weights)``: judged after each epoch.
+        Weights count in ``val_loss``, not in the metrics.
     checkpoint : str or path, optional
         A folder. Everything is saved there after each epoch. Called again with the same
         arguments, also in a new process, training goes on after the last epoch saved
@@ -106,10 +114,19 @@ def train_crnn_model(
         ``ct.augment_shift``.
     learning_rate : float, optional
         The highest one; that which the model was compiled with by default.
+    class_weight : dict or "balanced", optional
+        Class -> how much its images count in the loss; 1 for a class left out.
+        "balanced" lets all classes count alike, however many images they have. The
+        metrics count every image once.
+    sample_weight : array of floats, optional
+        ``(images,)``: how much each image counts in the loss, times its class's weight.
+    steps_per_epoch : int, optional
+        Batches of an epoch, where a stream does not say how many it has: a generator, a
+        ``tf.data.Dataset`` that repeats.
     seed : int
         Decides the order of the images and what ``augment`` draws, in each epoch.
         Weights and dropout come from ``set_seed`` before the model is built.
-    callbacks : sequence of keras.callbacks.Callback
+    callbacks : keras.callbacks.Callback or list of them, optional
         Your own.
     verbose : "auto", 0, 1 or 2
         As in Keras. "auto" is a progress bar, or nothing where the environment sets
@@ -125,8 +142,10 @@ def train_crnn_model(
     Raises
     ------
     ValueError
-        If images, labels and model do not fit together, a number is out of range, or
-        the checkpoint belongs to another training. Nothing is trained then.
+        If images, labels and model do not fit together, a number is out of range, what
+        came as a callback is none, the checkpoint belongs to another training, or a
+        generator comes with a checkpoint. Nothing is trained then. Or if a stream ends
+        too early.
     FloatingPointError
         If the loss is NaN or infinite.
     OSError
@@ -148,35 +167,122 @@ def train_crnn_model(
     >>> len(history.history["loss"]), history.seconds > 0
     (3, True)
     """
+    data = as_batches(
+        model,
+        check_model(model),
+        train_images,
+        train_labels,
+        batch_size,
+        seed=_check_seed(seed),
+        augment=augment,
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+        steps_per_epoch=steps_per_epoch,
+    )
+    return train_on(
+        model,
+        data,
+        batch_size,
+        epochs,
+        validation_data=validation_data,
+        checkpoint=checkpoint,
+        learning_rate=learning_rate,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+
+
+def train_on(
+    model,
+    data,
+    batch_size,
+    epochs,
+    *,
+    validation_data=None,
+    checkpoint=None,
+    learning_rate=None,
+    callbacks=None,
+    verbose="auto",
+    prelude=(),
+):
+    """Train a model on batches, as `train_crnn_model` does on images.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    data : ShuffledBatches or ShuffledStream
+        Of images, targets and perhaps weights, encoded for the model.
+    batch_size, epochs, validation_data, checkpoint, learning_rate, callbacks, verbose
+        As in `train_crnn_model`.
+    prelude : sequence of keras.callbacks.Callback
+        What this package itself does before the caller's callbacks.
+
+    Returns
+    -------
+    keras.callbacks.History
+        With ``.seconds``.
+
+    Raises
+    ------
+    ValueError, FloatingPointError, OSError
+        As `train_crnn_model`.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.batches import ShuffledBatches
+    >>> from crnn_tutorial.training import train_on
+    >>> train = ct.load_digits().train[:40]
+    >>> data = ShuffledBatches(train.images, train.targets, batch_size=20)
+    >>> model = ct.build_rnn_model((8, 8, 1), num_classes=10, units=4)
+    >>> len(train_on(model, data, 20, epochs=2, verbose=0).history["loss"])
+    2
+    """
     check_count("epochs", epochs)
+    callbacks = _check_callbacks(callbacks)
     head = check_model(model)
-    data = _batches(model, head, train_images, train_labels, batch_size, seed, augment)
-    validation_data = prepare_validation(model, head, validation_data)
-    recipe = _Recipe(model, data, epochs, learning_rate)
+    validation_data = prepare_validation(model, head, validation_data, batch_size)
+    recipe = _Recipe(model, data, epochs, learning_rate, callbacks)
     keeper = None
     if checkpoint is not None:
         settings = _settings(model, data, batch_size, recipe)
         keeper = Checkpoint(checkpoint, model, settings)
-    return _fit(model, recipe, keeper, callbacks, validation_data, batch_size, verbose)
+    callbacks = [*prelude, *callbacks]
+    return _fit(model, recipe, keeper, callbacks, validation_data, verbose)
 
 
-def _batches(model, head, images, labels, batch_size, seed, augment):
-    check_count("batch_size", batch_size)
-    _check_seed(seed)
-    if isinstance(images, keras.utils.PyDataset):
-        data = ShuffledStream(images, seed, augment)
-        check_stream(model, head, data, labels)
-        return data
-    images, targets = prepare(model, head, images, labels)
-    return ShuffledBatches(images, targets, batch_size, seed, augment)
+def _check_callbacks(callbacks):
+    """Return a list, whatever form of callbacks ``fit`` takes."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    callbacks = [] if callbacks is None else keras.tree.flatten(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            got = getattr(callback, "__name__", None) or type(callback).__name__
+            raise ValueError(
+                "callbacks is a keras.callbacks.Callback or a list of them, but got "
+                f"{got}. A class wants parentheses: EarlyStopping(...)."
+            )
+    return callbacks
+
+
+# Keras' own, which change the learning rate that they find.
+_RATE_CALLBACKS = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
 
 
 class _Recipe(keras.callbacks.Callback):
     """Before each epoch its order of images; before each step its learning rate."""
 
-    def __init__(self, model, data, epochs, learning_rate):
+    def __init__(self, model, data, epochs, learning_rate, callbacks=()):
         super().__init__()
         self.data, self.epochs = data, epochs
+        # Nobody else can set the rate, and to look would make Keras wait for a step.
+        self.watched = bool(callbacks)
+        self.scheduled = not any(isinstance(c, _RATE_CALLBACKS) for c in callbacks)
         compiled = _innermost(model.optimizer).get_config().get("learning_rate")
         self.compiled_rate = compiled if isinstance(compiled, float) else None
         if self.compiled_rate is None and learning_rate is not None:
@@ -185,25 +291,42 @@ class _Recipe(keras.callbacks.Callback):
                 "learning_rate=None, or compile the model with a number."
             )
         self.peak = _check_rate(learning_rate, self.compiled_rate)
+        self.scheduled = self.scheduled and self.peak is not None
+        self.given = None  # the learning rate that the schedule gave last
 
     def rate(self, epoch, batch):
-        """Learning rate of a step, or None where the optimiser has its own schedule."""
-        if self.peak is None:
-            return None
+        """Learning rate of a step on the schedule."""
         steps = self.epochs * len(self.data)
         return scheduled_rate(epoch * len(self.data) + batch, steps, self.peak)
+
+    def current(self):
+        """Learning rate of the optimiser, or None where it has its own schedule."""
+        if self.peak is None:
+            return None
+        rate = _innermost(self.model.optimizer).learning_rate
+        return float(keras.ops.convert_to_numpy(rate))
+
+    def on_train_begin(self, logs=None):
+        if self.scheduled:
+            self._give(self.rate(self.params.get("initial_epoch", 0), 0))
+        elif self.peak is not None:
+            _innermost(self.model.optimizer).learning_rate = self.peak
 
     def on_epoch_begin(self, epoch, logs=None):
         self.data.set_epoch(epoch)
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self.peak is not None:
-            optimizer = _innermost(self.model.optimizer)
-            optimizer.learning_rate = self.rate(self.data.epoch, batch)
+        if self.scheduled and self.watched:
+            self.scheduled = math.isclose(self.current(), self.given, rel_tol=1e-6)
+        if self.scheduled:
+            self._give(self.rate(self.data.epoch, batch))
+
+    def _give(self, rate):
+        _innermost(self.model.optimizer).learning_rate = self.given = rate
 
     def restore(self, model):
         """Give the optimiser the learning rate back that it was compiled with."""
-        if self.peak is not None:
+        if self.scheduled:
             _innermost(model.optimizer).learning_rate = self.compiled_rate
 
 
@@ -260,8 +383,7 @@ class _StopAtNaN(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             return
-        epoch = self.recipe.data.epoch
-        rate = self.recipe.rate(epoch, batch)
+        epoch, rate = self.recipe.data.epoch, self.recipe.current()
         at = "" if rate is None else f" at a learning rate of {rate:.2g}"
         raise FloatingPointError(
             f"The loss became {loss} in epoch {epoch + 1}, batch {batch + 1}{at}. The "
@@ -270,7 +392,7 @@ class _StopAtNaN(keras.callbacks.Callback):
         )
 
 
-def _fit(model, recipe, keeper, callbacks, validation_data, batch_size, verbose):
+def _fit(model, recipe, keeper, callbacks, validation_data, verbose):
     progress = keeper.progress if keeper else Progress()
     if progress.finished:
         return _finished(model, progress)
@@ -281,15 +403,19 @@ def _fit(model, recipe, keeper, callbacks, validation_data, batch_size, verbose)
     first, seconds = progress.epoch, progress.seconds
     try:
         history = model.fit(
-            recipe.data,
+            for_fit(model, recipe.data),
             epochs=recipe.epochs,
             initial_epoch=first,
             shuffle=False,  # the data shuffle themselves
-            validation_data=validation_data,
-            validation_batch_size=batch_size,
+            validation_data=for_fit(model, validation_data),
             callbacks=[*callbacks, keeper] if keeper else callbacks,
             verbose=_verbosity(verbose),
         )
+    except Exception:
+        problem = getattr(recipe.data, "problem", None)
+        if problem:
+            raise problem from None
+        raise
     finally:
         recipe.restore(model)
     history.seconds = seconds + time.perf_counter() - start
@@ -317,11 +443,17 @@ def _finished(model, progress):
 def _settings(model, data, batch_size, recipe):
     """Return all that must not change between the parts of an interrupted training."""
     if isinstance(data, ShuffledStream):
+        if getattr(data.stream, "once", False):
+            raise ValueError(
+                "A generator cannot be read again, so a training on it cannot go on "
+                "from a checkpoint: pass a keras.utils.PyDataset, or checkpoint=None."
+            )
         data.set_epoch(0)
-        digits = fingerprint(*data.stream[0])
+        digits = fingerprint(*data.read(0))
         described = f"a stream of {len(data)} batches ({digits})"
     else:
-        digits = fingerprint(data.images, data.targets)
+        weights = () if data.weights is None else (data.weights,)
+        digits = fingerprint(data.images, data.targets, *weights)
         described = f"{len(data.images)} images ({digits})"
     return {
         "model": describe_model(model),
@@ -360,6 +492,7 @@ def _check_rate(learning_rate, compiled):
         return compiled
     if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
         raise ValueError(
-            f"learning_rate is a number above 0, such as 1e-3, not {learning_rate!r}."
+            f"learning_rate is a number above 0, such as 1e-3, not {learning_rate!r}. "
+            "A schedule is given to the optimiser: model.compile(optimizer=...)."
         )
     return float(learning_rate)

@@ -63,6 +63,44 @@ class TestAlphabet:
         with pytest.raises(ValueError, match=message):
             Alphabet(characters)
 
+    def test_they_come_as_a_list_an_array_or_a_set(self):
+        for characters in (["b", "a"], np.array(["b", "a"]), ("b", "a"), iter("ba")):
+            assert Alphabet(characters) == Alphabet("ba")
+        assert Alphabet({"b", "c", "a"}).characters == "abc"  # a set has no order
+        assert Alphabet(frozenset("ba")).characters == "ab"
+
+    @pytest.mark.parametrize(
+        ("characters", "got"),
+        [
+            (["a", "e\u0301"], "but got 'e\u0301'"),
+            (["a", ""], "but got ''"),
+            ([0, 1], "but got 0"),
+            (b"ab", "but got b'ab'"),
+            (5, "but got 5"),
+            (None, "but got None"),
+            ([], r"but got \[\]"),
+        ],
+    )
+    def test_what_is_no_character_is_refused_at_construction(self, characters, got):
+        with pytest.raises(ValueError, match=f"a str of one code point, {got}"):
+            Alphabet(characters)
+
+    def test_messages_stay_short(self):
+        large = Alphabet([chr(0x4E00 + k) for k in range(7000)])
+        assert large.encode([chr(0x4E00 + 6999)]).tolist() == [[7000]]
+        assert len(repr(large)) < 100
+        with pytest.raises(ValueError, match=r"\(7,000 characters\) does not") as error:
+            large.encode(["".join(map(chr, range(0x100, 0x400)))])
+        assert len(str(error.value)) < 700
+        with pytest.raises(ValueError, match="repeated") as error:
+            Alphabet(large.characters * 2)
+        assert len(str(error.value)) < 700
+
+    def test_texts_that_are_none_are_named(self):
+        for method in (Alphabet("ab").encode, Alphabet.from_texts):
+            with pytest.raises(ValueError, match="but got nan at 1"):
+                method(["a", float("nan"), "b"])
+
 
 class TestClassify:
     def test_integers_and_one_hot_rows_are_the_same_labels(self):

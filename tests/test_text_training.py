@@ -1,5 +1,6 @@
 """Training of readers: the guess that leaves the blanks, lists, streams, lengths."""
 
+import functools
 import re
 
 import keras
@@ -25,11 +26,28 @@ def make_lines(texts, width=32):
     return images
 
 
-def make_reader():
+def build_reader():
     ct.set_seed(0)
     return ct.build_text_recognizer(
         (16, None, 1), "012", filters=(8, 8), units=8, recurrence="order_blind"
     )
+
+
+@functools.cache
+def _shared():
+    model = build_reader()
+    return model, [variable.numpy() for variable in model.variables]
+
+
+def make_reader():
+    """The same reader for all tests, as new: Keras translates its step only once."""
+    model, values = _shared()
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+    for variable in model.optimizer.variables:
+        if "learning_rate" not in variable.path:
+            variable.assign(keras.ops.zeros_like(variable))
+    return model
 
 
 TEXTS = ["0", "1", "2", "01", "12", "20", "102", "210", "121", ""] * 2
@@ -44,6 +62,7 @@ def test_a_reader_learns():
         TEXTS,
         batch_size=10,
         epochs=8,
+        guess_steps=20,
         learning_rate=0.02,
         validation_data=(lines[:4], TEXTS[:4]),
         verbose=0,
@@ -56,14 +75,14 @@ def test_a_reader_learns():
 def test_the_guess_alone_teaches_most_of_the_reading():
     """CTC hardly moves the weights here, so what is read comes from the guess."""
     errors = []
-    for steps in (0, 120):
+    for steps in (0, 60):
         model, options = make_reader(), {"batch_size": 10, "epochs": 1, "verbose": 0}
         ct.train_text_recognizer(
             model, LINES, TEXTS, guess_steps=steps, learning_rate=1e-9, **options
         )
         errors.append(ct.character_error_rate(TEXTS, ct.read_text(model, LINES)))
     assert errors[0] > 0.6
-    assert errors[1] < 0.4
+    assert errors[1] < 0.5
 
 
 @given(
@@ -125,15 +144,53 @@ def test_lists_of_any_size_and_streams_train_too():
     lines = [
         line[:, : 4 * max(len(t), 1)] for line, t in zip(LINES, TEXTS, strict=True)
     ]
-    options = {"epochs": 1, "guess_steps": 1, "verbose": 0}
-    stacked, listed, streamed = make_reader(), make_reader(), make_reader()
-    ct.train_text_recognizer(stacked, LINES, TEXTS, **options)
-    ct.train_text_recognizer(listed, lines, TEXTS, **options)
-    for one, other in zip(stacked.get_weights(), listed.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    boxed = np.empty(len(lines), dtype=object)
+    boxed[:] = lines
+    options = {"epochs": 1, "guess_steps": 0, "verbose": 0}
+    weights = []
+    for form in (LINES, lines, boxed, ct.Split(LINES, TEXTS)):
+        model = make_reader()
+        texts = None if isinstance(form, ct.Split) else TEXTS
+        ct.train_text_recognizer(model, form, texts, **options)
+        weights.append(model.get_weights())
+    for other in weights[1:]:
+        for one, same in zip(weights[0], other, strict=True):
+            np.testing.assert_allclose(one, same, atol=1e-5)
     stream = ShuffledBatches(LINES, ct.Alphabet("012").encode(TEXTS), 10)
-    history = ct.train_text_recognizer(streamed, stream, None, **options)
+    history = ct.train_text_recognizer(make_reader(), stream, None, **options)
     assert np.isfinite(history.history["loss"]).all()
+
+
+def test_the_text_that_is_named_is_the_one_at_fault():
+    """Also where texts come with an index of their own, as in a shuffled table."""
+
+    class Column(list):
+        def __getitem__(self, index):
+            return super().__getitem__(-1 - index)
+
+    texts = Column(["0", "0120" * 30, "2"])
+    with pytest.raises(ValueError, match="is text 1, '0120") as error:
+        ct.train_text_recognizer(make_reader(), make_lines(["0"] * 3), texts)
+    assert len(str(error.value)) < 400  # the text is not printed whole
+
+
+def test_lists_are_widened_for_a_reader_of_one_width():
+    model = ct.build_fixed_length_reader((16, 32, 1), "012", 2, filters=(4, 4))
+    model.run_eagerly = True
+    lines = [np.ones((16, 8, 1), "float32")] * 2
+    history = ct.train_text_recognizer(model, lines, ["0", "12"], epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize("name, better", [("exact_match", "greater"), ("cer", "less")])
+def test_callbacks_know_which_way_is_better(name, better):
+    model = make_reader()
+    stop = keras.callbacks.EarlyStopping(f"val_{name}", restore_best_weights=True)
+    data, options = (LINES, TEXTS), {"epochs": 1, "guess_steps": 0, "verbose": 0}
+    ct.train_text_recognizer(
+        model, *data, validation_data=data, callbacks=stop, **options
+    )
+    assert stop.monitor_op.__name__ == better
 
 
 def test_augment_is_true_or_a_function_of_your_own():
@@ -143,13 +200,15 @@ def test_augment_is_true_or_a_function_of_your_own():
         seen.append(len(images))
         return images
 
-    options = {"epochs": 1, "batch_size": 10, "guess_steps": 1, "verbose": 0}
+    options = {"epochs": 1, "batch_size": 10, "guess_steps": 0, "verbose": 0}
     ct.train_text_recognizer(make_reader(), LINES, TEXTS, augment=note, **options)
     assert set(seen) == {10}
-    plain, moved = make_reader(), make_reader()
-    ct.train_text_recognizer(plain, LINES, TEXTS, augment=False, **options)
-    ct.train_text_recognizer(moved, LINES, TEXTS, augment=True, **options)
-    assert not np.array_equal(plain.get_weights()[0], moved.get_weights()[0])
+    weights = []
+    for augment in (False, True):
+        model = make_reader()
+        ct.train_text_recognizer(model, LINES, TEXTS, augment=augment, **options)
+        weights.append(model.get_weights()[0])
+    assert not np.array_equal(*weights)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +233,7 @@ def test_texts_that_just_fit_have_a_finite_loss():
     texts, model = ["012", "11", "0", ""], make_reader()
     images = make_lines(texts)
     images[1, :, :12] = 0.5  # "11" needs three steps
-    images, targets = prepare(model, heads.of(model), images, texts)
+    images, targets, _ = prepare(model, heads.of(model), images, texts)
     assert float(keras.losses.CTC()(targets, model(images))) < 100
 
 

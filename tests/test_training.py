@@ -91,7 +91,7 @@ def test_every_form_of_labels_gives_the_same_weights():
 def test_the_loss_tells_the_form_of_the_targets(loss, one_hot):
     model = tiny.make_model()
     model.compile("adam", loss)
-    _, targets = prepare(model, heads.of(model), *tiny.make_data())
+    _, targets, _ = prepare(model, heads.of(model), *tiny.make_data())
     assert targets.shape == ((20, 3) if one_hot else (20,))
 
 
@@ -132,6 +132,90 @@ def test_learning_rate_is_the_peak():
     tiny.train(model, learning_rate=0.5, callbacks=[rates])
     assert max(rates.seen) == 0.5
     assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+class SetRate(keras.callbacks.Callback):
+    """A user's own callback that sets the learning rate at some moment."""
+
+    def __init__(self, moment, first_epoch=0):
+        super().__init__()
+        self.first, self.epoch = first_epoch, 0
+        setattr(self, moment, self.set)
+
+    def set(self, number=0, logs=None):
+        if self.model.optimizer.iterations >= 4 * self.first:
+            self.model.optimizer.learning_rate = 0.125
+
+
+OWN_RATES = {
+    "scheduler": lambda: keras.callbacks.LearningRateScheduler(lambda epoch: 0.125),
+    "before training": lambda: SetRate("on_train_begin"),
+    "before each epoch": lambda: SetRate("on_epoch_begin"),
+    "before each step": lambda: SetRate("on_train_batch_begin"),
+}
+
+
+@pytest.mark.parametrize("name", OWN_RATES)
+def test_a_learning_rate_of_ones_own_is_obeyed(name):
+    model, rates = tiny.fresh_model(), Rates()
+    callbacks = [OWN_RATES[name](), rates]
+    history = tiny.train(model, learning_rate=0.5, callbacks=callbacks)
+    assert rates.seen == [0.125] * 12
+    assert float(model.optimizer.learning_rate) == 0.125
+    if name == "scheduler":
+        assert history.history["learning_rate"] == [0.125] * 3
+
+
+def test_a_plateau_lowers_the_rate_from_the_one_given():
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        "loss", factor=0.5, patience=1, min_delta=100
+    )
+    model, rates = tiny.fresh_model(), Rates()
+    tiny.train(model, learning_rate=0.5, callbacks=[plateau, rates])
+    assert rates.seen == [0.5] * 8 + [0.25] * 4
+    assert float(model.optimizer.learning_rate) == 0.125
+
+
+def test_a_callback_that_takes_over_later_keeps_the_rate():
+    model, rates = tiny.fresh_model(), Rates()
+    own = SetRate("on_epoch_begin", first_epoch=1)
+    tiny.train(model, learning_rate=0.5, callbacks=[own, rates])
+    expected = [scheduled_rate(step, 12, peak=0.5) for step in range(4)]
+    np.testing.assert_allclose(rates.seen, expected + [0.125] * 8, rtol=1e-6)
+
+
+def test_nothing_is_left_of_a_callbacks_rate_in_the_next_training():
+    model, rates = tiny.fresh_model(), Rates()
+    tiny.train(model, callbacks=SetRate("on_epoch_begin"))
+    tiny.train(model, learning_rate=0.5, callbacks=rates)
+    assert max(rates.seen) == 0.5
+
+
+@pytest.mark.parametrize(
+    "form", ["none", "one", "list", "tuple", "nested", "callbacks"]
+)
+def test_callbacks_come_in_any_form(form):
+    ended = []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: ended.append(e))
+    forms = {
+        "none": None,
+        "one": note,
+        "list": [note],
+        "tuple": (note,),
+        "nested": [[note], []],
+        "callbacks": keras.callbacks.CallbackList([note]),
+    }
+    tiny.train(tiny.fresh_model(), callbacks=forms[form])
+    assert ended == ([] if form == "none" else [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "got"),
+    [([keras.callbacks.EarlyStopping], "EarlyStopping"), ("quick", "str"), (3, "int")],
+)
+def test_what_is_no_callback_is_refused(callbacks, got):
+    with pytest.raises(ValueError, match=f"list of them, but got {got}. A class wants"):
+        tiny.train(tiny.fresh_model(), callbacks=callbacks)
 
 
 def test_a_schedule_that_was_compiled_is_kept():
