@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -17,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+import crnn_tutorial as ct
 from crnn_tutorial import benchmarking, evaluation
 from crnn_tutorial.datasets import Dataset, Split
 from crnn_tutorial.evaluation import Evaluation, ResultTable, compare, evaluate
@@ -565,3 +567,60 @@ class TestResults:
             benchmarking.save_results("digits", {"seeds": [0, 1, 2]}, tmp_path)
         monkeypatch.undo()
         assert json.loads(path.read_text()) == {"seeds": [0]}
+
+
+# Images that are a list
+
+
+def test_a_list_of_images_is_scored_like_their_array(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 8, 10, 3)).astype("uint8")
+    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(image).save(path)
+    model = ct.build_crnn_model((8, 10, 1), 2, filters=(2,), units=2)
+    targets = np.array([0, 1] * 3)
+    array = np.stack([ct.load_image(path, channels=1) for path in paths])
+    expected = ct.evaluate(model, ct.Split(array, targets))
+    for images in (
+        paths,
+        [str(path) for path in paths],
+        [Image.open(path) for path in paths],
+        list(pixels),
+        list(array),
+        np.array(paths, dtype=object),
+    ):
+        found = ct.evaluate(model, ct.Split(images, targets))
+        assert found.per_image.tolist() == expected.per_image.tolist()
+        assert found.multiplications == expected.multiplications
+    half = ct.Split(paths, targets)[:3]
+    assert repr(half) == "Split(3 images, one by one, targets int64)"
+    assert ct.evaluate(model, half).images == 3
+    large = ct.evaluate(
+        ct.build_crnn_model((16, 20, 1), 2, filters=(2,), units=2),
+        ct.Split(paths, targets),
+    )
+    assert large.images == 6  # resized, as load_image does
+
+
+def test_a_list_of_lines_is_scored_like_their_stack():
+    rng = np.random.default_rng(0)
+    model = ct.build_text_recognizer((16, None, 1), "ab", filters=(2, 2), units=2)
+    lines = [rng.random((16, width), np.float32) for width in (20, 300, 2, 40)]
+    texts = ["a", "", "", "b"]
+    found = ct.evaluate(model, ct.Split(lines, texts))
+    stacked = ct.stack_text_images(lines)
+    expected = ct.evaluate(model, ct.Split(stacked, texts))
+    assert found.per_image.tolist() == expected.per_image.tolist()
+    assert found.multiplications == expected.multiplications
+    answers = ct.read_text(model, lines)
+    assert found.per_image.tolist() == [
+        float(a == t) for a, t in zip(answers, texts, strict=True)
+    ]
+
+
+def test_a_list_for_a_classifier_of_scikit_learn():
+    images = [np.zeros((4, 4)), np.ones((4, 4))]
+    always = DummyClassifier(strategy="constant", constant=1)
+    always.fit(np.zeros((2, 16)), [0, 1])
+    assert ct.evaluate(always, ct.Split(images, np.array([0, 1]))).score == 0.5

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import crnn_tutorial as ct
+from crnn_tutorial import image_checks
 
 
 def random_image(*shape, seed=0, dtype="uint8"):
@@ -388,3 +389,188 @@ def test_an_open_file_is_called_by_its_name(content, words):
     file.name = "words.zip/a.png"
     with pytest.raises(ValueError, match=f"words.zip/a.png {words}"):
         ct.load_image(file)
+
+
+# Every way a picture arrives
+
+
+def pictures():
+    """A picture of each mode that Pillow saves, and the ending that keeps it."""
+    base = Image.fromarray(random_image(8, 10, 3))
+    found = {m: (base.convert(m), ".png") for m in ("1", "L", "LA", "P", "RGB", "RGBA")}
+    found["CMYK"] = base.convert("CMYK"), ".tif"
+    clear = base.convert("P")
+    clear.info["transparency"] = 3
+    found["P with transparency"] = clear, ".png"
+    grey = random_image(8, 10, dtype="float32")
+    found["I;16"] = Image.fromarray((65535 * grey).astype("uint16")), ".png"
+    found["I"] = Image.fromarray((65535 * grey).astype("int32")), ".tif"
+    found["F"] = Image.fromarray(grey), ".tif"
+    return found
+
+
+COLOUR = ("P", "RGB", "RGBA", "CMYK", "P with transparency")
+
+
+@pytest.mark.parametrize("mode", pictures())
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_the_same_however_it_arrives(tmp_path, mode, channels):
+    picture, ending = pictures()[mode]
+    path = tmp_path / f"a{ending}"
+    picture.save(path)
+    expected = ct.load_image(path, channels=channels)
+    small = ct.load_image(path, (5, 4), channels)
+    content = path.read_bytes()
+    with path.open("rb") as opened:
+        ways = [picture, str(path), path, content, bytearray(content), opened]
+        ways += [io.BytesIO(content), Image.open(io.BytesIO(content))]
+        for way in ways:
+            assert np.array_equal(ct.load_image(way, channels=channels), expected)
+            assert np.array_equal(ct.load_image(way, (5, 4), channels), small)
+            for batch in (
+                ct.stack_text_images([way], channels=channels),
+                ct.stack_images([way], channels=channels),
+                ct.stack_images(way, channels=channels),
+            ):
+                assert np.array_equal(batch, expected[np.newaxis])
+
+
+@pytest.mark.parametrize("mode", pictures())
+def test_normalize_and_stack_take_pictures_with_their_own_channels(tmp_path, mode):
+    picture, ending = pictures()[mode]
+    path = tmp_path / f"a{ending}"
+    picture.save(path)
+    expected = ct.load_image(path, channels=3 if mode in COLOUR else 1)
+    for found in (ct.normalize(picture), ct.normalize(path)):
+        assert found.dtype == np.float32 and np.array_equal(found, expected)
+    for found in (
+        ct.normalize([picture, str(path)]),
+        ct.stack_text_images([picture, str(path)]),
+    ):
+        assert np.array_equal(found, np.stack([expected, expected]))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [None, (5, 4)])
+def test_an_array_is_what_its_picture_is(channels, size):
+    colour, grey = random_image(8, 10, 3), random_image(8, 10)
+    sixteen = (257 * grey.astype(int)).astype("uint16")
+    for array, picture in (
+        (colour, Image.fromarray(colour)),
+        (colour.astype("int64"), Image.fromarray(colour)),
+        (grey, Image.fromarray(grey)),
+        (grey[..., np.newaxis], Image.fromarray(grey)),
+        (grey.tolist(), Image.fromarray(grey)),
+        (grey > 127, Image.fromarray(grey > 127)),
+        (sixteen, Image.fromarray(sixteen)),
+        (sixteen[..., np.newaxis], Image.fromarray(sixteen)),
+    ):
+        found = ct.load_image(array, size, channels)
+        assert np.array_equal(found, ct.load_image(picture, size, channels))
+    floats = ct.load_image((colour / 255).astype("float32"), size, channels)
+    assert np.allclose(floats, ct.load_image(colour, size, channels), atol=0.01)
+    wide = ct.load_image(257 * colour.astype("uint16"), size, channels)
+    assert np.allclose(wide, floats, atol=0.01)
+
+
+def test_white_of_a_palette_is_white():
+    white = Image.new("P", (40, 32))
+    white.putpalette([255] * 3 + [0] * 765)
+    for found in (ct.stack_text_images([white]), ct.normalize(white)):
+        assert found.min() == found.max() == 1
+
+
+@pytest.mark.parametrize(
+    "images, words",
+    [
+        ([np.zeros((4, 4)), np.zeros((4, 5))], r"images\[0\] has \(4, 4, 1\).*\[1\]"),
+        ([np.zeros((4, 4)), np.zeros((4, 4, 3))], r"images\[1\] has \(4, 4, 3\)"),
+        ([np.zeros((4, 4)), np.full((4, 4), 2.0)], r"images\[1\].*between 0 and 1"),
+        ([], "There is no image to stack"),
+        ([np.zeros((4, 4, 4))], "4 channels, pass the PIL image or its file"),
+        (np.zeros((4, 4, 4, 4, 4)), "One array is one image"),
+        ([b"no image"], r"images\[0\]: The file is no image"),
+        ([[[0, 1], [1]]], "inhomogeneous"),
+    ],
+)
+def test_pictures_that_do_not_stack(images, words):
+    with pytest.raises(ValueError, match=words):
+        ct.stack_images(images)
+
+
+def test_pictures_of_several_sizes_stack_at_one():
+    images = [Image.new("L", (9, 7), 255), np.ones((3, 4, 3)), random_image(5, 5)]
+    stacked = ct.stack_images(images, size=(6, 5), channels=1)
+    assert stacked.shape == (3, 5, 6, 1) and (stacked[:2] == 1).all()
+    assert np.array_equal(stacked[2], ct.load_image(images[2], (6, 5), 1))
+
+
+def test_a_file_that_is_open_as_text_is_refused(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    with path.open() as file, pytest.raises(ValueError, match="Open it with mode 'rb'"):
+        ct.load_image(file)
+
+
+# -1 stands only for whole columns at the right end
+
+
+def padded(*ends, width=6):
+    images = np.zeros((len(ends), 4, width, 1), "float32")
+    for image, end in zip(images, ends, strict=True):
+        image[:, end:] = -1
+    return images
+
+
+def spoilt(index, ends=(3, 6), value=-1):
+    images = padded(*ends)
+    images[index] = value
+    return images
+
+
+NO_PADDING = {
+    "one pixel": spoilt((1, 2, 3)),
+    "one pixel of many channels": np.where(
+        np.arange(3) == 1, -1.0, np.zeros((1, 4, 6, 3))
+    ),
+    "on the left": spoilt((1, slice(None), 0)),
+    "a column inside": spoilt((1, slice(None), 3)),
+    "a row": spoilt((1, 2)),
+    "a hole in the padding": spoilt((0, slice(None), 4), value=0),
+    "a pixel in the padding": spoilt((0, 2, 5), value=0.5),
+    "nothing else": padded(6, 0),
+    "from -1 to 1": 2
+    * np.tile([0.0, 1, 0], 2).reshape(1, 1, 6, 1)
+    * np.ones((1, 4, 1, 1))
+    - 1,
+}
+
+
+@pytest.mark.parametrize("kind", NO_PADDING)
+def test_minus_one_elsewhere_is_refused(kind):
+    images = NO_PADDING[kind].astype("float32")
+    words = "-1 stands where no padding is|One array|with pixels, but images"
+    with pytest.raises(ValueError, match="-1 stands where no padding is.*right end"):
+        ct.check_images(images, padded=True)
+    with pytest.raises(ValueError, match=words):
+        ct.stack_text_images(images)
+    with pytest.raises(ValueError, match=words):
+        ct.stack_text_images(list(images))
+
+
+def test_padding_at_the_right_end_passes():
+    images = padded(3, 6, 1)
+    assert ct.check_images(images, padded=True) is images
+    assert image_checks.check_padding(images).tolist() == [3, 6, 1]
+    assert np.array_equal(ct.stack_text_images(images), images)
+    assert np.array_equal(ct.stack_text_images(list(images)), images)
+    assert ct.stack_text_images(images[0]).shape == (1, 4, 3, 1)
+
+
+def test_frames_of_clips_are_padding_as_a_whole():
+    clips = np.zeros((2, 3, 4, 4, 1), "float32")
+    clips[1, 2] = -1
+    assert ct.check_images(clips, rank=5, padded=True) is clips
+    clips[0, 1, 2] = -1
+    with pytest.raises(ValueError, match="only for whole frames"):
+        ct.check_images(clips, rank=5, padded=True)

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from counted_work import count_calls
 
 import crnn_tutorial as ct
@@ -263,3 +264,102 @@ class TestBadInput:
             ct.read_text(model, np.zeros((1, 4, 4, 1)))
         with pytest.raises(ValueError, match="it is a str"):
             ct.read_text("model.keras", np.zeros((1, 4, 4, 1)))
+
+
+class TestImagesAsTheyArrive:
+    """Paths, PIL images, lists of any kind: through the one function of images."""
+
+    @pytest.fixture
+    def line(self, tmp_path):
+        pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT, 24, 3))
+        picture = Image.fromarray(pixels.astype("uint8"))
+        picture.save(tmp_path / "meter.png")
+        return tmp_path / "meter.png"
+
+    def test_all_read_the_same(self, reader, line):
+        picture = Image.open(line)
+        pixels = ct.load_image(line, channels=1)
+        expected = ct.read_text(reader, pixels, return_confidence=True)
+        ways = [str(line), line, picture, line.read_bytes(), pixels[np.newaxis]]
+        ways += [[way] for way in (str(line), picture, pixels, np.asarray(picture))]
+        ways.append(np.array([line], dtype=object))
+        for way in ways:
+            assert ct.read_text(reader, way, return_confidence=True) == expected
+        assert ct.read_text(reader, [line, picture]) == [expected[0].text] * 2
+
+    def test_padded_ones_of_a_batch_alone(self, reader):
+        batch = ct.stack_text_images([draw("1"), draw("1020301")])
+        assert ct.read_text(reader, batch[0]) == ["a"]
+        assert ct.read_text(reader, list(batch)) == ["a", "abca"]
+
+
+class TestPadding:
+    @pytest.mark.parametrize("kind", ["-1 to 1", "left", "pixel"])
+    def test_minus_one_elsewhere_is_no_padding(self, reader, kind):
+        images = draw("1020")[np.newaxis].copy()
+        if kind == "-1 to 1":
+            images = 2 * images - 1
+        elif kind == "left":
+            images[:, :, :POOL] = -1
+        else:
+            images[0, 2, 3] = -1
+        for given in (images, images[0], list(images)):
+            with pytest.raises(ValueError, match="-1 stands where no padding is"):
+                ct.read_text(reader, given)
+        with pytest.raises(ValueError, match="-1 stands where no padding is"):
+            ct.evaluate(reader, ct.Split(images, ["ab"]))
+
+
+class TestWidths:
+    @pytest.mark.parametrize("width", [1, 2, 3])
+    def test_less_than_a_step_reads_as_nothing_and_surely_not(self, reader, width):
+        narrow = draw("1")[:, :width]
+        nothing = Reading("", 0.0, [])
+        alone = ct.read_text(reader, [narrow], return_confidence=True)
+        among = ct.read_text(
+            reader, [draw("12"), narrow, draw("1" * 90)], return_confidence=True
+        )
+        assert alone == [nothing] and among[1] == nothing
+        assert [reading.text for reading in among] == ["ab", "", "a"]
+        assert ct.read_text(reader, narrow) == [""]
+        for options in ({"beam_width": 3}, {"words": ["a", ""]}):
+            (reading,) = ct.read_text(
+                reader, [narrow], return_confidence=True, **options
+            )
+            assert reading.confidence == 0 and reading.columns == []
+
+    def test_as_built(self):
+        model = ct.build_text_recognizer((16, None, 1), ABC, filters=(2, 2), units=2)
+        images = [np.zeros((16, width)) for width in (1, 2, 3, 40)]
+        assert ct.read_text(model, images[:1], return_confidence=True) == [
+            Reading("", 0.0, [])
+        ]
+        readings = ct.read_text(model, images, return_confidence=True)
+        assert [r.confidence > 0 for r in readings] == [False, False, False, True]
+
+    def test_a_batch_is_hardly_wider_than_its_narrowest(self, reader, monkeypatch):
+        rng = np.random.default_rng(0)
+        lines = [rng.random((HEIGHT, 64), np.float32) / 10 for _ in range(60)]
+        lines.insert(7, rng.random((HEIGHT, 3200), np.float32) / 10)
+        expected = [
+            ct.read_text(reader, line, return_confidence=True)[0] for line in lines
+        ]
+        shapes = []
+        predict = reader.predict_on_batch
+        monkeypatch.setattr(
+            reader,
+            "predict_on_batch",
+            lambda batch: shapes.append(batch.shape) or predict(batch),
+        )
+        for images in (lines, ct.stack_text_images(lines)):
+            shapes.clear()
+            readings = ct.read_text(
+                reader, images, return_confidence=True, batch_size=16
+            )
+            assert sum(np.prod(shape) for shape in shapes) < 1.5 * sum(
+                line.size for line in lines
+            )
+            assert max(shape[0] for shape in shapes) == 16
+            for found, alone in zip(readings, expected, strict=True):
+                assert (found.text, found.columns) == (alone.text, alone.columns)
+                assert found.confidence == pytest.approx(alone.confidence, rel=1e-4)
