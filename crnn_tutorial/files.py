@@ -207,7 +207,8 @@ def check_zip(path):
     Raises
     ------
     ValueError
-        If it is no zip, or anything in it cannot be read or is not what it says.
+        If it is no zip, if anything in it cannot be read or is not what it says, or if
+        a description (``.json``) in it is larger than ``MAX_FILE``.
 
     Examples
     --------
@@ -221,6 +222,8 @@ def check_zip(path):
     """
     with _open_zip(Path(path)) as archive:
         for entry in archive.infolist():
+            if entry.file_size > MAX_FILE and entry.filename.endswith(".json"):
+                raise _too_large(entry.filename, entry.file_size)
             try:
                 with _open_entry(archive, entry) as file:
                     while file.read(_PIECE):

@@ -89,7 +89,7 @@ def check_padding(images, name="images"):
     Examples
     --------
     >>> import numpy as np
-    >>> from crnn_tutorial.images import check_padding
+    >>> from crnn_tutorial.image_checks import check_padding
     >>> image = np.zeros((1, 8, 5, 1))
     >>> image[:, :, 3:] = -1
     >>> check_padding(image).tolist()

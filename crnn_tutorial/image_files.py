@@ -91,8 +91,9 @@ def open_picture(file, size=None, channels=3):
     --------
     >>> from PIL import Image
     >>> from crnn_tutorial.image_files import open_picture
-    >>> open_picture(Image.new("1", (4, 2)), channels=None)
-    (<PIL.Image.Image image mode=L size=4x2>, 1)
+    >>> picture, channels = open_picture(Image.new("1", (4, 2)), channels=None)
+    >>> picture.mode, channels
+    ('L', 1)
     """
     if isinstance(file, Image.Image):
         return _decode(file, "The image", size, channels)

@@ -15,7 +15,7 @@ import numpy as np
 
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.datasets import Dataset, Split
-from crnn_tutorial.file_names import clean, some
+from crnn_tutorial.file_names import clean, some, split_of
 from crnn_tutorial.files import open_files, read_picture
 from crnn_tutorial.image_files import image_endings
 from crnn_tutorial.images import _check_look, load_image
@@ -381,6 +381,7 @@ def _find_places(files, path):
         classes = _inside(files.folders, inside)
         if len(classes) < 2:
             raise _too_few(path, classes)
+        _refuse_splits_inside(files, inside, classes, path)
         return [_Place(0, clean(name), inside + name) for name in classes], {}
     places = []
     for split, folder in splits.items():
@@ -449,6 +450,18 @@ def _find_class_splits(files, inside, path):
             "them."
         )
     return splits
+
+
+def _refuse_splits_inside(files, inside, classes, path):
+    for name in classes:
+        below = _inside(files.folders, f"{inside}{name}/")
+        kinds = {split_of(folder) for folder in below} - {None}
+        if len(kinds) > 1:
+            raise ValueError(
+                f"{path}: the folder {inside}{name} holds splits, {some(below)}. "
+                "Splits stand outside and the classes inside, such as "
+                f"{Path(path, below[0], name)}. If they are no splits, rename them."
+            )
 
 
 def _too_few(path, classes):

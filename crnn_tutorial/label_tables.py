@@ -14,11 +14,21 @@ from typing import NamedTuple
 from crnn_tutorial.file_names import clean, some
 from crnn_tutorial.image_files import image_endings
 
-_FILE = ("file", "filename", "image", "images", "img", "imagefile", "imagename", "path")
-_FILE += ("filepath", "imagepath", "name", "id", "imageid")
-_TEXT = ("text", "texts", "label", "labels", "gt", "groundtruth", "transcription")
-_TEXT += ("transcript", "word", "words", "target", "value", "string", "content")
-_SEPARATORS = {"\t": "a tab", ",": "a comma", ";": "a semicolon", " ": "a blank"}
+_FILE = set(
+    "file filename filepath image images img imagefile imagename imagepath imageid "
+    "path name id".split()
+)
+_TEXT = set(
+    "text texts label labels gt groundtruth transcription transcript word words target "
+    "value string content".split()
+)
+_SEPARATORS = {
+    "\t": "a tab",
+    ",": "a comma",
+    ";": "a semicolon",
+    "|": "a bar",
+    " ": "a blank",
+}
 
 
 class Table(NamedTuple):
@@ -155,8 +165,8 @@ def read_table(content, name, namer, columns=None):
     Parameters
     ----------
     content : str
-        The table. Its columns are separated by a tab, a comma, a semicolon or (the
-        text comes last then) a blank; a field that has one inside stands in quotes.
+        The table. Its columns are separated by a tab, a comma, a semicolon, a bar or
+        a blank; a field that has one inside stands in quotes.
     name : str
         The file of the table, with ``/``: for messages, and as the place from which
         it names files.

@@ -3,8 +3,10 @@ r"""The text of each image in a folder or a zip: from its name, a table or a sid
 import os
 import posixpath
 import re
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from crnn_tutorial.file_names import clean, is_numbered, original_of, some
@@ -51,9 +53,9 @@ class Found(NamedTuple):
     """
 
     texts: dict
-    problems: list = ()
+    problems: Sequence = ()
     said: str = ""
-    copies: dict = {}
+    copies: Mapping = MappingProxyType({})
 
 
 def find_texts(files, labels=None, columns=None):

@@ -65,6 +65,8 @@ DIALECTS = {
     "tab in a txt": ("labels.txt", table("\t")),
     "tab": ("labels.tsv", table("\t")),
     "blank": ("labels.txt", table(" ")),
+    "blanks": ("labels.txt", table("   ")),
+    "bar": ("labels.csv", table("|", "file|text")),
     "comma and blank": ("gt.txt", table(", ", text='"T{} x"')),
     "id,label": ("a.csv", table(",", "id,label", name="{}")),
     "image_file,text": ("a.csv", table(",", "image_file,text")),

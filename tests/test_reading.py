@@ -5,8 +5,8 @@ import math
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 from counted_work import count_calls
+from PIL import Image
 
 import crnn_tutorial as ct
 from crnn_tutorial import heads, layers

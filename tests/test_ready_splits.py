@@ -132,6 +132,10 @@ def bare(*names):
 
 
 REFUSED = {
+    "the folder cat holds splits, test; train. Splits stand outside": {
+        **classes("cat/", names=("train", "test")),
+        **classes("dog/", 3, 100, names=("train", "test")),
+    },
     "look like splits, but the images in test; train": bare("train", "test"),
     "look like splits, but the images in test stand": {
         **classes("train/"),
