@@ -114,7 +114,9 @@ test-oldest: venv  ## Run the unit tests with the oldest versions we claim to su
 	@$(UV) pip install --quiet --python .venv-oldest/bin/python \
 	  -r .venv-oldest/requirements.txt
 	@$(UV) pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
-	@$(ONE_THREAD) .venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile
+	@# Old versions may warn: the lock's versions are those that must not.
+	@$(ONE_THREAD) .venv-oldest/bin/python -m pytest -q -W default -n $(WORKERS) \
+	  --dist loadfile
 
 # TensorFlow is left out, to prove that nothing needs it there.
 BACKENDS ?= jax torch
@@ -137,7 +139,7 @@ $(VENV)-%/.installed: requirements.lock pyproject.toml | $(VENV)/.installed
 	@touch $@
 
 test-on-%: $(VENV)-%/.installed
-	@KERAS_BACKEND=$* $(ONE_THREAD) $(VENV)-$*/bin/python -m pytest -q -n $(WORKERS) \
+	@KERAS_BACKEND=$* $(ONE_THREAD) $(VENV)-$*/bin/python -m pytest -q -W default -n $(WORKERS) \
 	  --dist loadfile $(BACKEND_TESTS)
 
 .PHONY: full
