@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import crnn_tutorial as ct
+from crnn_tutorial import benchmarking
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results/planted_faults.json"
@@ -205,18 +205,23 @@ def examine(fault):
     }
 
 
+def store(name, found):
+    """Put what was found of one fault beside the others."""
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    faults = stored.get("faults", {}) | {name: found}
+    known = {fault.name: faults[fault.name] for fault in FAULTS if fault.name in faults}
+    text = json.dumps(benchmarking.describe_run() | {"faults": known}, indent=1)
+    RESULTS.write_text(text + "\n", "utf-8")
+
+
 def main(numbers):
     """Examine the faults, print a line for each and store what was found."""
-    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    found = stored.get("faults", {})
     for number, fault in enumerate(FAULTS, start=1):
         if not numbers or str(number) in numbers:
-            found[fault.name] = one = examine(fault)
-            units, cells = len(one["unit_tests"]), len(one["cells"])
+            found = examine(fault)
+            units, cells = len(found["unit_tests"]), len(found["cells"])
             print(f"{number} {fault.name}: {units} tests, {cells} cells", flush=True)
-    results = ct.describe_run() | {"faults": found}
-    text = json.dumps(results, indent=1, ensure_ascii=False)
-    RESULTS.write_text(text + "\n", "utf-8")
+            store(fault.name, found)
 
 
 if __name__ == "__main__":
