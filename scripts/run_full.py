@@ -83,7 +83,7 @@ def describe() -> dict:
     import crnn_tutorial as ct
 
     return {"device": device(), "backend": os.environ["KERAS_BACKEND"]} | (
-        ct.describe_run()
+        ct.benchmarking.describe_run()
     )
 
 
