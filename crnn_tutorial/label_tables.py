@@ -22,6 +22,7 @@ _TEXT = set(
     "text texts label labels gt groundtruth transcription transcript word words target "
     "value string content".split()
 )
+_WORDS = 20  # that the name of a file has at most
 _SEPARATORS = {
     "\t": "a tab",
     ",": "a comma",
@@ -250,12 +251,7 @@ class _Sheet(NamedTuple):
     namer: Namer
     separator: str
     rows: list  # of (line, cells)
-
-    @property
-    def width(self):
-        """The number of columns that most of the rows have."""
-        counts = Counter(len(cells) for _, cells in self.rows)
-        return max(counts, key=lambda width: (counts[width], width))
+    width: int  # the number of columns that most of the rows have
 
     def find(self, entry):
         """Return the file that an entry means, or None."""
@@ -284,15 +280,20 @@ def _choose_dialect(content, name, namer):
         except ValueError as error:
             errors.append(error)
         else:
-            sheets.append(_Sheet(name, namer, separator, rows))
+            sheets.append(_Sheet(name, namer, separator, rows, _usual_width(rows)))
     best = max(sheets, key=lambda sheet: sheet.named())
     if best.named():
         return best
     if errors:
         raise errors[0]
     usual = "\t" if name.lower().endswith(".tsv") else ","
-    several = [sheet for sheet in sheets if sheet.rows and sheet.width > 1]
+    several = [sheet for sheet in sheets if sheet.width > 1]
     return min(several or sheets, key=lambda sheet: sheet.separator != usual)
+
+
+def _usual_width(rows):
+    counts = Counter(len(cells) for _, cells in rows)
+    return max(counts, key=lambda width: (counts[width], width), default=0)
 
 
 def _split_rows(content, name, namer, separator):
@@ -320,7 +321,7 @@ def _split_at_blank(line, name, namer):
     if quoted:
         return [quoted[1].replace('""', '"'), _unquoted(quoted[2])]
     words = line.split(" ")
-    for cut in range(1, len(words)):  # names may hold blanks, too
+    for cut in range(1, min(len(words), _WORDS)):  # names may hold blanks, too
         entry, text = " ".join(words[:cut]), " ".join(words[cut:]).strip()
         if namer.find(entry, folder):
             return [entry, _unquoted(text)]

@@ -422,11 +422,14 @@ def test_arguments_that_make_no_sense(tmp_path, wrong, word):
 # Zips that mean harm
 
 
-@pytest.mark.parametrize("name", ["../x.png", "/x.png", "a/../../x.png", "C:/x.png", "..\\x.png", "C:\\x.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["../x.png", "/x.png", "a/../../x.png", "C:/x.png", "..\\x.png", "C:\\x.png"],
+)
 def test_a_zip_with_a_path_that_leaves_the_folder(tmp_path, name):
     path = packed(tmp_path, {**words(), name: png()})
     before = sorted(tmp_path.rglob("*"))
-    with refuses("words.zip has paths that leave its folder", "x.png. Nothing was read"):
+    with refuses("words.zip has paths that leave its folder", "x.png. Nothing"):
         ct.load_text_images(path)
     assert sorted(tmp_path.rglob("*")) == before
 
