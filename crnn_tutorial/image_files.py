@@ -208,6 +208,8 @@ def _draft(picture, size):
 def _check_size(decoded, asked, channels, name):
     """Refuse what would take too much memory to decode, or to hold afterwards."""
     pixels = decoded[0] * decoded[1]
+    if not pixels:
+        raise ValueError(f"{name} has no pixel: it is {decoded[0]} x {decoded[1]}.")
     if pixels > MAX_PIXELS:
         raise ValueError(
             f"{name} is too large: {decoded[0]} x {decoded[1]} pixels, but at most "

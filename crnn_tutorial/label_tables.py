@@ -73,30 +73,50 @@ class Namer:
     """
 
     def __init__(self, names, images):
-        self._whole = {clean(name): name for name in names}
-        self._short = {}  # last part of a path -> endings left out -> files
-        for name in images:
-            for level, short in enumerate(stems(posixpath.basename(clean(name)))):
-                levels = self._short.setdefault(short, {})
-                levels.setdefault(level, []).append(name)
+        names, images = list(names), list(images)
+        self._exact = _Index(names, images, str)
+        self._any_case = _Index(names, images, str.casefold)
 
     def find(self, entry, folder=""):
         """Return the file, or None if no file or more than one is meant.
 
         ``folder`` is where the table stands: names are looked for from there first.
+        Small and capital letters count only where files differ in nothing else.
         """
         entry = clean(entry).replace("\\", "/")
-        for place in (folder, ""):
-            name = posixpath.normpath(posixpath.join(place, entry))
-            if name in self._whole:
-                return self._whole[name]
-        levels = self._short.get(posixpath.basename(entry))
-        if not levels:
+        if not entry:
             return None
+        return self._exact.find(entry, folder) or self._any_case.find(entry, folder)
+
+
+class _Index:
+    """Files by their whole names, and by what is left of these without endings."""
+
+    def __init__(self, names, images, write):
+        self.write = write
+        self.whole, self.short = {}, {}
+        for name in names:
+            self.whole.setdefault(write(clean(name)), []).append(name)
+        for name in images:  # last part of a path -> endings left out -> files
+            last = write(posixpath.basename(clean(name)))
+            for level, short in enumerate(stems(last)):
+                levels = self.short.setdefault(short, {})
+                levels.setdefault(level, []).append(name)
+
+    def find(self, entry, folder):
+        entry = self.write(entry)
+        for place in (self.write(folder), ""):
+            meant = self.whole.get(posixpath.normpath(posixpath.join(place, entry)))
+            if meant:
+                return _only(meant)
+        levels = self.short.get(posixpath.basename(entry), {0: []})
         meant = levels[min(levels)]
-        near = [name for name in meant if _parent(clean(name)) == _parent(entry)]
-        meant = near or meant
-        return meant[0] if len(meant) == 1 else None
+        near = [n for n in meant if _parent(self.write(clean(n))) == _parent(entry)]
+        return _only(near or meant)
+
+
+def _only(names):
+    return names[0] if len(names) == 1 else None
 
 
 def stems(name):

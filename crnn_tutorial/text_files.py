@@ -298,12 +298,14 @@ def _is_sidecar(labels):
 
 def _sidecars(files, images, ending):
     """Return the file beside each image that has its name, but this ending."""
+    ends = {f.casefold(): f for f in files if f.casefold().endswith(ending.casefold())}
     beside = {}
     for name in images:
         folder, last = posixpath.split(name)
         for stem in stems(last):
-            found = posixpath.join(folder, stem + ending)
-            if found in files:
+            exact = posixpath.join(folder, stem + ending)
+            found = exact if exact in files else ends.get(exact.casefold())
+            if found:
                 beside.setdefault(name, found)
     return beside
 

@@ -505,6 +505,12 @@ def test_pictures_of_several_sizes_stack_at_one():
     assert np.array_equal(stacked[2], ct.load_image(images[2], (6, 5), 1))
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "I", "F", "1"])
+def test_a_picture_without_a_pixel_is_refused(mode):
+    with pytest.raises(ValueError, match="The image has no pixel: it is 0 x 5"):
+        ct.load_image(Image.new(mode, (0, 5)))
+
+
 def test_a_file_that_is_open_as_text_is_refused(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("text")

@@ -167,6 +167,21 @@ def test_a_dict_and_tables_elsewhere(tmp_path):
         texts(path, 5)
 
 
+def test_capital_letters_count_only_where_nothing_else_differs(tmp_path):
+    path = folder(tmp_path / "a", {**images(ending=".PNG"), "LABELS.CSV": table(",")})
+    assert texts(path) == EXPECTED
+    sidecars = {f"{i}.GT.TXT": f"T{i} x" for i in range(10)}
+    path = folder(tmp_path / "b", {**images(), **sidecars})
+    assert texts(path) == texts(path, ".gt.txt") == EXPECTED
+    namer = Namer(["a.png", "A.png", "B.png"], ["a.png", "A.png", "B.png"])
+    assert [namer.find(entry) for entry in ("A", "a.png", "b", "A.PNG")] == [
+        "A.png",
+        "a.png",
+        "B.png",
+        None,
+    ]
+
+
 # Files beside the images
 
 
