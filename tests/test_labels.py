@@ -83,6 +83,10 @@ DIALECTS = {
     "mark, no heading": ("a.csv", "\ufeff" + table(",")),
     "mark in the middle": ("a.csv", table(",").replace("5.png", "\ufeff5.png")),
     "mark before a quote": ("a.csv", '\ufeff"0.png","T0 x"\n' + table(",")[11:]),
+    "mark in the middle, before a quote": (
+        "a.csv",
+        table(",").replace("5.png,T5 x", '\ufeff"5.png","T5 x"'),
+    ),
     "UTF-16": ("a.txt", table("\t", "file\ttext").encode("utf-16")),
     "excel": ("a.csv", "sep=;\n" + table(";", "file;text")),
     "text first": (

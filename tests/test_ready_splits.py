@@ -254,6 +254,26 @@ def test_classes_that_look_alike_are_one(tmp_path, pack):
     assert sum(counts).tolist() == [4, 8]
 
 
+def test_classes_that_look_alike_are_one_in_all_splits(tmp_path, capsys):
+    files = {
+        **classes("train/", names=("cafe\u0301", "bar")),
+        **classes("test/", 3, 100, ("caf\u00e9", "bar")),
+    }
+    data = load(folder(tmp_path, files))
+    assert data.class_names == ("bar", "caf\u00e9")
+    assert data.test.targets.tolist() == [0] * 3 + [1] * 3
+    capsys.readouterr()
+
+
+def test_names_in_utf8_that_do_not_say_so_with_foreign_separators(tmp_path):
+    path = from_windows(tmp_path, classes(count=4, names=("caf\u00e9", "bar")))
+    path.write_bytes(path.read_bytes().replace(b"\x00\x08", b"\x00\x00"))
+    with zipfile.ZipFile(path) as archive:
+        assert not any(entry.flag_bits for entry in archive.infolist())
+        assert any("\\" in entry.filename for entry in archive.infolist())
+    assert load(path).class_names == ("bar", "caf\u00e9")
+
+
 def test_errors_in_a_zip_are_as_those_in_a_folder(tmp_path):
     files = {**classes(), "cat/0.png": b"no image", "dog/1.png": png(1)[:40]}
     with pytest.raises(
