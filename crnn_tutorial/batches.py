@@ -341,7 +341,9 @@ def as_batches(
                 "has; arrays are cut into batches of batch_size. Leave it out."
             )
         data = prepare(model, head, images, labels, sample_weight, class_weight)
-        return _cut(model, data, batch_size, seed, augment)
+        data = _cut(model, data, batch_size, seed, augment)
+        _check_devices(model, head, data)
+        return data
     if labels is not None or sample_weight is not None:
         raise ValueError(
             "A stream brings its own labels and weights, in batches (images, labels) "
@@ -387,6 +389,21 @@ def _cut(model, data, batch_size, seed, augment=None):
         images = _pad_to_a_step(model, images)
         widths = _widths(model, images)
     return ShuffledBatches(images, targets, batch_size, seed, augment, weights, widths)
+
+
+def _check_devices(model, head, data):
+    """Refuse batches that leave a device without an image, which CTC cannot bear."""
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's
+    devices = strategy.num_replicas_in_sync if strategy else 1
+    number, size = len(data.images), data.batch_size
+    for images in {min(size, number), number % size or size}:
+        share = -(-images // devices)  # of each device, and the last gets what is left
+        if isinstance(head, heads.ReadText) and share * (devices - 1) >= images:
+            raise ValueError(
+                f"{number} images in batches of {size} make a batch of {images} for "
+                f"{devices} devices, and CTC needs an image on each. Choose another "
+                "batch_size, or leave some images out."
+            )
 
 
 def _width_is_free(model):
@@ -521,13 +538,57 @@ def prepare(
     targets = _encode_labels(head, labels)
     if isinstance(head, heads.ReadText):
         _check_lengths(model, _pad_to_a_step(model, images), targets, list(labels))
-    weights = _check_weights(head, sample_weight, len(images))
+    weights = image_weights(head, targets, sample_weight, class_weight)
     if weights is not None and not weights.any():
-        raise ValueError("sample_weight is 0 for every image: nothing would be learnt.")
-    table = _class_table(head, class_weight, targets)
-    if table is not None:
-        weights = table[targets] * (1 if weights is None else weights)
+        raise ValueError("The weight is 0 for every image: nothing would be learnt.")
+    weights = _in_the_losss_rank(head, weights)
     return images, _in_the_losss_form(model, targets), weights
+
+
+def image_weights(head, targets, sample_weight=None, class_weight=None):
+    """Return how much each image counts, or say why that cannot be known.
+
+    Parameters
+    ----------
+    head : Classify, ReadText or ReadPositions
+        Which knows the classes.
+    targets : array of int
+        Encoded, one or one row for each image.
+    sample_weight, class_weight
+        As in `train_crnn_model`.
+
+    Returns
+    -------
+    array of float32 or None
+        ``(images,)``; None where every image counts once.
+
+    Raises
+    ------
+    ValueError
+        If the weights are none, or do not fit the images or classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> classify, labels = ct.heads.Classify(2), np.array([0, 0, 0, 1])
+    >>> ct.batches.image_weights(classify, labels, class_weight={1: 9}).tolist()
+    [1.0, 1.0, 1.0, 9.0]
+    """
+    table = _class_table(head, class_weight, targets)
+    return _combine(_check_weights(sample_weight, len(targets)), table, targets)
+
+
+def _combine(weights, table, targets):
+    if table is None:
+        return weights
+    return table[targets] * (1 if weights is None else weights)
+
+
+def _in_the_losss_rank(head, weights):
+    # Each position of a text has a loss of its own.
+    positions = weights is not None and isinstance(head, heads.ReadPositions)
+    return weights[:, None] if positions else weights
 
 
 def came_one_by_one(images):
@@ -564,8 +625,8 @@ def _in_the_losss_form(model, targets):
     return targets
 
 
-def _check_weights(head, weights, number):
-    """Return one weight for each image in a shape that multiplies its loss, or None."""
+def _check_weights(weights, number):
+    """Return one weight for each image, or None."""
     if weights is None:
         return None
     weights = np.asarray(weights)
@@ -582,8 +643,7 @@ def _check_weights(head, weights, number):
             "sample_weight is finite and at least 0, but got values from "
             f"{weights.min()} to {weights.max()}."
         )
-    # Each position of a text has a loss of its own.
-    return weights[:, None] if isinstance(head, heads.ReadPositions) else weights
+    return weights
 
 
 def _class_table(head, class_weight, targets=None):
@@ -642,9 +702,8 @@ def _encode_batch(images, labels, weights=None, *, head, table, classes):
         targets = np.asarray(labels)  # classes already
     else:
         targets = _encode_labels(head, labels)
-    weights = _check_weights(head, weights, len(images))
-    if table is not None:
-        weights = table[targets] * (1 if weights is None else weights)
+    weights = _combine(_check_weights(weights, len(images)), table, targets)
+    weights = _in_the_losss_rank(head, weights)
     if classes is not None:
         targets = keras.utils.to_categorical(targets, classes)
     return (images, targets) if weights is None else (images, targets, weights)

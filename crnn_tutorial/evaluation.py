@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from crnn_tutorial import controls, heads, metrics, reading, training
+from crnn_tutorial import batches, controls, heads, metrics, reading, training
 from crnn_tutorial.images import stack_images
 from crnn_tutorial.tables import ResultTable, count
 
@@ -34,6 +34,8 @@ class Evaluation:
         Numbers learned, and multiplications for one image; None if not known.
     seconds : float or None
         Of training, measured by the caller.
+    weighted : float or None
+        The score with each image counted by its weight, where weights were given.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class Evaluation:
     parameters: int | None = None
     multiplications: int | None = None
     seconds: float | None = None
+    weighted: float | None = None
 
     @property
     def interval(self):
@@ -65,10 +68,12 @@ class Evaluation:
     def __repr__(self):
         size = f"{count(self.parameters)} parameters"
         score = f"{self.metric} {self.interval}"
+        if self.weighted is not None:
+            score += f", weighted {100 * self.weighted:.1f} %"
         return f"Evaluation({score}, {self.images:,} images, {size})"
 
 
-def evaluate(model, split, *, seconds=None):
+def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=None):
     """Score a model on a split, with a 95 % bootstrap interval over the images.
 
     Parameters
@@ -83,6 +88,9 @@ def evaluate(model, split, *, seconds=None):
         Of a stream, a few images are in memory at once.
     seconds : float, optional
         That the training took, to be shown beside the score.
+    sample_weight, class_weight : optional
+        As in `train_crnn_model`: then the weighted score stands beside the plain one.
+        With ``class_weight="balanced"`` it is the mean over the classes.
 
     Returns
     -------
@@ -92,8 +100,8 @@ def evaluate(model, split, *, seconds=None):
     Raises
     ------
     ValueError
-        If the split is empty or lacks images or targets, or the model is of an
-        unknown kind.
+        If the split is empty or lacks images or targets, the weights do not fit it, or
+        the model is of an unknown kind.
 
     Examples
     --------
@@ -122,7 +130,21 @@ def evaluate(model, split, *, seconds=None):
         )
     score = metrics.bootstrap(per_image)
     ends = (score.value, score.low, score.high)
-    return Evaluation(name, *ends, per_image, parameters, multiplications, seconds)
+    weighted = _weigh(model, split.targets, per_image, sample_weight, class_weight)
+    size = parameters, multiplications
+    return Evaluation(name, *ends, per_image, *size, seconds, weighted)
+
+
+def _weigh(model, targets, per_image, sample_weight, class_weight):
+    if sample_weight is None and class_weight is None:
+        return None
+    if isinstance(model, keras.Model):
+        head = heads.of(model)
+    else:
+        head = heads.Classify(int(np.max(targets)) + 1)
+    targets = head.encode(targets)
+    weights = batches.image_weights(head, targets, sample_weight, class_weight)
+    return float(np.average(per_image, weights=weights))
 
 
 def _check_split(split):

@@ -543,10 +543,13 @@ class CharacterLogits(layers.Layer):
 
     def call(self, sequence, steps):
         logits = self.dense(sequence)  # (batch, steps, classes)
+        # Half precision has no number as low as that of a padded step.
+        dtype = keras.backend.result_type(logits.dtype, "float32")
+        logits = ops.cast(logits, dtype)
         # log softmax of this row is 0 for blank and hugely negative for the rest:
         # a padded step adds nothing to the loss.
         classes = ops.arange(len(self.characters) + 1)
-        only_blank = ops.where(classes == 0, 0.0, -1e9)
+        only_blank = ops.cast(ops.where(classes == 0, 0.0, -1e9), dtype)
         return ops.where(ops.expand_dims(steps, -1), logits, only_blank)
 
     def compute_output_shape(self, sequence_shape, steps_shape):

@@ -242,6 +242,9 @@ def _build_scanner(
 def load_model(path):
     """Load a model that was saved with ``model.save("name.keras")``.
 
+    Where Keras itself is to load it, with ``keras.models.load_model``, import
+    ``crnn_tutorial.layers`` first: Keras then knows the package's layers and metrics.
+
     Parameters
     ----------
     path : str or path

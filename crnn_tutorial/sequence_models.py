@@ -195,7 +195,7 @@ def extend_alphabet(model, characters):
     positions = getattr(longer, "positions", 1)
     old = last.dense.get_weights()
     longer.dense.set_weights([_add_classes(w, len(added), positions) for w in old])
-    copy = keras.Model(copy.inputs, outputs, name=model.name)
+    copy = keras.Model(copy.input, outputs, name=model.name)
     if model.compiled:
         copy.compile_from_config(model.get_compile_config())
         copy.optimizer.build(copy.trainable_variables)

@@ -283,6 +283,9 @@ class _Recipe(keras.callbacks.Callback):
         # Nobody else can set the rate, and to look would make Keras wait for a step.
         self.watched = bool(callbacks)
         self.scheduled = not any(isinstance(c, _RATE_CALLBACKS) for c in callbacks)
+        self.restored = any(
+            isinstance(c, keras.callbacks.BackupAndRestore) for c in callbacks
+        )
         compiled = _innermost(model.optimizer).get_config().get("learning_rate")
         self.compiled_rate = compiled if isinstance(compiled, float) else None
         if self.compiled_rate is None and learning_rate is not None:
@@ -308,7 +311,7 @@ class _Recipe(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self.scheduled:
-            self._give(self.rate(self.params.get("initial_epoch", 0), 0))
+            self._give(self.rate(0, 0))
         elif self.peak is not None:
             _innermost(self.model.optimizer).learning_rate = self.peak
 
@@ -316,10 +319,11 @@ class _Recipe(keras.callbacks.Callback):
         self.data.set_epoch(epoch)
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self.scheduled and self.watched:
+        if self.scheduled and self.watched and not self.restored:
             self.scheduled = math.isclose(self.current(), self.given, rel_tol=1e-6)
         if self.scheduled:
             self._give(self.rate(self.data.epoch, batch))
+            self.restored = False  # by now: what differs from here on is a choice
 
     def _give(self, rate):
         _innermost(self.model.optimizer).learning_rate = self.given = rate

@@ -183,7 +183,9 @@ def test_bad_streams_are_refused():
         def __getitem__(self, index):
             return self.images[:4]
 
-    with pytest.raises(ValueError, match=r"a tuple \(images, labels\) or .* got ndarray"):
+    with pytest.raises(
+        ValueError, match=r"a tuple \(images, labels\) or .* got ndarray"
+    ):
         tiny.train(model, (NoLabels(images, labels), None))
 
 

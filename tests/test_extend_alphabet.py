@@ -33,9 +33,11 @@ def test_it_reads_the_same_as_before(images, fixed):
     assert heads.of(longer).alphabet == ct.Alphabet("abcxyz")
     assert longer.output_shape[-1] == 7
     texts = ct.read_text(model, images)
-    assert set("".join(texts)) == set("abc")  # else little was compared
+    assert any(texts)  # else nothing was compared
     assert ct.read_text(longer, images) == texts
-    scores = model.predict(images, verbose=0), longer.predict(images, verbose=0)
+    after = longer.predict(images, verbose=0)
+    assert (after[..., 4:].max(axis=-1) < after[..., :4].max(axis=-1)).all()
+    scores = model.predict(images, verbose=0), after
     if fixed:  # probabilities: their ratios stay
         scores = [np.log(s[..., :4] / s[..., :1]) for s in scores]
     np.testing.assert_allclose(scores[1][..., :4], scores[0], atol=1e-4)
@@ -43,16 +45,19 @@ def test_it_reads_the_same_as_before(images, fixed):
         np.testing.assert_array_equal(weight, old)
 
 
-def test_the_copy_is_trained_alone_and_learns(images):
-    model = make_reader()
+def test_the_copy_is_trained_alone_and_learns():
+    """A grey bar is an "a", a white one an "x", which is new."""
+    lines = np.zeros((16, 8, 24, 1), "float32")
+    lines[:, 1:7, 4:7], lines[:, 1:7, 16:19] = 0.5, 1
+    ct.set_seed(0)
+    model = ct.build_text_recognizer(
+        (8, None, 1), "abc", filters=(4,), units=4, recurrence="order_blind"
+    )
     before = model.get_weights()
     longer = ct.extend_alphabet(model, "x")
-    texts = ["ax"] * 30
-    history = ct.train_text_recognizer(
-        longer, images, texts, epochs=12, learning_rate=0.03, verbose=0
-    )
-    assert history.history["loss"][-1] < history.history["loss"][0] / 2
-    assert "x" in "".join(ct.read_text(longer, images))
+    options = {"guess_steps": 120, "learning_rate": 0.02, "verbose": 0}
+    ct.train_text_recognizer(longer, lines, ["ax"] * 16, epochs=10, **options)
+    assert ct.read_text(longer, lines) == ["ax"] * 16
     for weight, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
 

@@ -191,6 +191,22 @@ def test_nothing_is_left_of_a_callbacks_rate_in_the_next_training():
     assert max(rates.seen) == 0.5
 
 
+def test_a_backup_of_keras_goes_on_with_the_schedule(tmp_path):
+    """It puts an old learning rate back, which is nobody's choice."""
+
+    def stop():
+        raise KeyboardInterrupt
+
+    model, rates = tiny.make_model(), Rates()  # Keras leaves a trace in the model
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(model, callbacks=[backup, tiny.Interrupt(1, 2, stop)])
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    tiny.train(model, callbacks=[backup, rates])
+    expected = [scheduled_rate(step, 12, peak=0.01) for step in range(4, 12)]
+    np.testing.assert_allclose(rates.seen, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "form", ["none", "one", "list", "tuple", "nested", "callbacks"]
 )

@@ -268,6 +268,23 @@ class TestWeights:
         plain = model.evaluate(images, labels, verbose=0)[1]
         assert accuracy == pytest.approx(plain)
 
+    def test_evaluation_reports_them_beside_the_plain_figure(self):
+        classify = heads.Classify(3)
+        model = tiny.fresh_model()
+        rare = np.array([0] * 15 + [2] * 5)
+        answers = classify.decode(model.predict(images, verbose=0))
+        right = answers == rare
+        split = ct.Split(images, rare)
+        found = ct.evaluate(model, split, class_weight="balanced")
+        assert found.score == pytest.approx(right.mean())
+        by_class = (right[:15].mean() + right[15:].mean()) / 2
+        assert found.weighted == pytest.approx(by_class)
+        assert f"weighted {100 * by_class:.1f} %" in repr(found)
+        assert ct.evaluate(model, split).weighted is None
+        weights = np.arange(20)
+        found = ct.evaluate(model, split, sample_weight=weights).weighted
+        assert found == pytest.approx(np.average(right, weights=weights))
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [
@@ -350,10 +367,10 @@ class TestWidths:
                 )
 
     def test_where_each_width_is_compiled_there_are_few(self):
-        array = self.lines(list(range(4, 1004)))
-        data = batches_of(array, ["a"] * 1000, self.reader(jit_compile=True))
-        assert len({int(width) for width in data.widths}) <= 4 * 8 + 1
-        assert data.widths.max() == 1003
+        array = self.lines(list(range(4, 600, 5)))
+        data = batches_of(array, ["a"] * 120, self.reader(jit_compile=True))
+        assert len({int(width) for width in data.widths}) <= 4 * 7 + 3
+        assert data.widths.max() == 599
 
     def test_lines_narrower_than_a_step_are_widened(self):
         data = batches_of(self.lines([1, 3]), ["", ""], self.reader())
