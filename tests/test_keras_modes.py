@@ -42,7 +42,7 @@ def mode(request):
 
 def train(model, images, targets):
     """One step, and the loss and the outputs are numbers."""
-    model.run_eagerly = True
+    model.run_eagerly = BACKEND != "jax"
     reads = isinstance(targets[0], str)
     function = ct.train_text_recognizer if reads else ct.train_crnn_model
     options = {"guess_steps": 1} if reads else {}
