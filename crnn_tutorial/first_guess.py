@@ -134,7 +134,7 @@ class FirstGuess(keras.callbacks.Callback):
         """
         strategy = getattr(self.model, "distribute_strategy", None)  # TensorFlow's
         with strategy.scope() if strategy else contextlib.nullcontext():
-            learner = keras.Model(self.model.inputs, self.model.outputs)
+            learner = keras.Model(self.model.input, self.model.output)
             learner.compile(
                 optimizer=keras.optimizers.Adam(self.learning_rate),
                 loss=GuessedAlignment(),

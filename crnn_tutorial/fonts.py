@@ -205,8 +205,9 @@ def has_glyph(font, character):
 @lru_cache(maxsize=64)
 def _character_map(font):
     try:
-        with TTFont(_file(font), fontNumber=0, lazy=True) as file:
-            return dict(file.getBestCmap() or {})
+        # Opened here: fontTools leaves a file open that is no font.
+        with _open(font) as file, TTFont(file, fontNumber=0, lazy=True) as opened:
+            return dict(opened.getBestCmap() or {})
     except (TTLibError, OSError, AssertionError) as error:
         raise ValueError(
             f"{font} cannot be read as a font ({error}). Expected a TrueType or "
@@ -216,6 +217,10 @@ def _character_map(font):
 
 def _file(font):
     return BytesIO(_pillow_font()) if font == _PILLOW else font
+
+
+def _open(font):
+    return _file(font) if font == _PILLOW else Path(font).open("rb")
 
 
 @lru_cache(maxsize=1)
