@@ -55,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "text_files",
         "text_images",
         "text_lines",
+        "text_report",
         "text_training",
         "trace",
         "training",
@@ -132,6 +133,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "rivals",
         ],
         "evaluation": ["Evaluation", "compare", "evaluate", "train_and_evaluate"],
+        "text_report": ["TextReport", "report_text"],
         "tables": ["ResultTable"],
         "benchmarking": ["load_results", "run_seeds", "save_results"],
         "plots": [
