@@ -239,6 +239,32 @@ class IteratedStream(keras.utils.PyDataset):
         return None
 
 
+class KeptBatches(keras.utils.PyDataset):
+    """Batches that are there already.
+
+    Parameters
+    ----------
+    batches : list of tuples
+        ``(images, targets)`` or ``(images, targets, weights)``.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.batches import KeptBatches
+    >>> len(KeptBatches([([0.0, 0.5], [0, 1]), ([1.0], [1])]))
+    2
+    """
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, batch):
+        return self.batches[batch]
+
+
 def _length(data):
     try:
         return len(data)
@@ -411,14 +437,31 @@ def _width_is_free(model):
     return pooled and model.input_shape[2] is None
 
 
-def _pixels_of_a_step(model):
+def pixels_of_a_step(model):
+    """Return how many pixel columns the pooling of a reader joins into one step.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From ``ct.build_text_recognizer``; any other has steps of one column.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.batches.pixels_of_a_step(ct.build_text_recognizer((16, None, 1), "abc"))
+    4
+    """
     pools = [layer.pool for layer in model.layers if isinstance(layer, PoolMask)]
     return math.prod(pools)
 
 
 def _pad_to_a_step(model, images):
     """Let a batch of the narrowest images have one step: padding changes nothing."""
-    missing = _pixels_of_a_step(model) - images.shape[2]
+    missing = pixels_of_a_step(model) - images.shape[2]
     if missing <= 0:
         return images
     missing = (0, 0), (0, 0), (0, missing), (0, 0)
@@ -427,7 +470,7 @@ def _pad_to_a_step(model, images):
 
 def _widths(model, images):
     """Return how wide a batch must be for each image: without the padding of others."""
-    widest, smallest = images.shape[2], _pixels_of_a_step(model)
+    widest, smallest = images.shape[2], pixels_of_a_step(model)
     real = [(image != -1).any(axis=(0, 2)) for image in images]
     ends = [int(row.size - row[::-1].argmax()) if row.any() else 0 for row in real]
     widths = np.maximum(ends, smallest)
@@ -448,7 +491,7 @@ def for_fit(model, data):
     ----------
     model : keras.Model
         What is trained.
-    data : ShuffledBatches, ShuffledStream or anything else
+    data : ShuffledBatches, ShuffledStream, KeptBatches or anything else
         What it is trained on; what Keras makes of anything else is right.
 
     Returns
@@ -470,7 +513,7 @@ def for_fit(model, data):
     if (
         keras.backend.backend() != "tensorflow"
         or not varies
-        or not isinstance(data, ShuffledBatches | ShuffledStream)
+        or not isinstance(data, ShuffledBatches | ShuffledStream | KeptBatches)
         or data.workers > 1
         or data.use_multiprocessing
     ):
@@ -483,7 +526,7 @@ def for_fit(model, data):
         data.on_epoch_end()
 
     images, targets, *weights = map(np.asarray, data[0])
-    texts = streamed and len(model.output_shape) == 3
+    texts = not isinstance(data, ShuffledBatches) and len(model.output_shape) == 3
     shapes = [
         (None, *model.input_shape[1:]),
         (None,) * targets.ndim if texts else (None, *targets.shape[1:]),

@@ -130,13 +130,14 @@ class Dataset:
 
     @property
     def input_shape(self):
-        """The shape of one image, as the builders want it."""
-        return tuple(self.train.images.shape[1:])
+        """The shape of one image, as the builders want it; of text, with any width."""
+        height, width, *others = self.train.images.shape[1:]
+        text = isinstance(getattr(self.train, "targets", None), list)
+        return (height, None if text else width, *others)
 
     def __repr__(self):
-        lines = [
-            f"Dataset({self.num_classes} classes, images of shape {self.input_shape})"
-        ]
+        shape = tuple(self.train.images.shape[1:])
+        lines = [f"Dataset({self.num_classes} classes, images of shape {shape})"]
         for name in ("train", "validation", "test"):
             count = len(getattr(self, name).images)
             lines.append(f"  {name:<10}{count:>6} images")

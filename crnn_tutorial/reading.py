@@ -10,7 +10,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from crnn_tutorial import heads, layers
+from crnn_tutorial import heads
+from crnn_tutorial.batches import pixels_of_a_step
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.image_checks import check_images, check_padding
 from crnn_tutorial.text_images import pad_lines, to_lines
@@ -110,7 +111,7 @@ def read_text(
     else:
         readings = _read_steps(head, outputs, beam_width, allowed, pixels)
     for i, line in enumerate(lines):
-        if line.shape[1] < _columns_of_a_step(model):
+        if line.shape[1] < pixels_of_a_step(model):
             readings[i] = _nothing(readings[i], allowed)
     return readings if return_confidence else [reading.text for reading in readings]
 
@@ -205,7 +206,7 @@ def predict_lines(model, lines, batch_size=64):
         for i, output in zip(chosen, outputs, strict=True):
             answers[i] = output
     steps = len(answers[batches[-1][-1]])
-    pixels = _columns_of_a_step(model)
+    pixels = pixels_of_a_step(model)
     pixels = pixels if width // pixels == steps else width / steps
     return _stack_steps(answers, steps), pixels
 
@@ -232,7 +233,7 @@ def _batch_width(model, widest, several):
     if several:
         grain = max(2 ** (int(widest).bit_length() - 4), 8)
         widest = -(-widest // grain) * grain
-    return max(widest, _columns_of_a_step(model))
+    return max(widest, pixels_of_a_step(model))
 
 
 def _stack_steps(answers, steps):
@@ -241,11 +242,6 @@ def _stack_steps(answers, steps):
     for row, answer in zip(stacked, answers, strict=True):
         row[: len(answer)] = answer
     return stacked
-
-
-def _columns_of_a_step(model):
-    """Return how many pixel columns pooling joins."""
-    return math.prod(x.pool for x in model.layers if isinstance(x, layers.PoolMask))
 
 
 def text_probability(probabilities, classes):

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 
 from crnn_tutorial import backbones, heads, layers
+from crnn_tutorial.datasets import Dataset
+from crnn_tutorial.ink import find_text
 from crnn_tutorial.models import (
     IMAGE,
     _assemble,
@@ -15,12 +17,15 @@ from crnn_tutorial.models import (
     _whole_numbers,
 )
 
+# Fewer steps of a character than this cost accuracy, more of them time.
+STEPS = 3.2
+_LOOKED_AT = 200  # images of a dataset, to find how wide a character is
 LESS = 3  # logits by which a new character starts below the mean of the others
 
 
 def build_text_recognizer(
     input_shape,
-    alphabet,
+    alphabet=None,
     *,
     filters=(16, 32, 64),
     pools=None,
@@ -36,16 +41,20 @@ def build_text_recognizer(
 
     Parameters
     ----------
-    input_shape : tuple of int or None
-        ``(height, width, channels)``; a width of None takes any width.
-    alphabet : Alphabet or str
-        The characters that can be read. They are read from left to right: give texts
-        in Arabic or Hebrew in the order in which they stand on the page from the left
-        (``bidi.get_display(text)`` of the package python-bidi), not as they are typed.
+    input_shape : tuple of int or None, or Dataset
+        ``(height, width, channels)``; a width of None takes any width. A dataset, as
+        ``ct.load_text_images`` returns it, says all: the shape, the alphabet, and how
+        wide a character is; what follows from that is printed in one line.
+    alphabet : Alphabet or str, optional
+        The characters that can be read; by default those of the dataset. They are read
+        from left to right: give texts in Arabic or Hebrew in the order in which they
+        stand on the page from the left (``bidi.get_display(text)`` of the package
+        python-bidi), not as they are typed.
     pools : sequence, optional
         The pooling window of each block, ``(height, width)`` or one number for both. By
-        default each block halves the height and the first two halve the width, too: a
-        step is 4 pixels wide.
+        default each block halves the height. How many of them halve the width, too,
+        follows from a dataset: as many as leave a character three steps or more. With
+        a shape it is the first two, and a step is 4 pixels wide.
     filters, units, recurrence, dropout, learning_rate
         As in `build_crnn_model`. ``ct.train_text_recognizer`` brings a learning rate of
         its own.
@@ -73,8 +82,14 @@ def build_text_recognizer(
     >>> reader.output_shape
     (None, None, 11)
     """
+    words = input_shape if isinstance(input_shape, Dataset) else None
+    if words is not None:
+        input_shape = words.input_shape
+        alphabet = words.class_names if alphabet is None else alphabet
     shape = height, width, _ = _check_shape(input_shape, IMAGE, free="width")
     filters = _check_filters(filters, height, None)
+    if words is not None and pools is None:
+        pools = _choose_pools(words, len(filters))
     pools = _check_pools(pools, len(filters), height, width)
     inputs = keras.Input(shape, name="image")
     mask = layers.ColumnMask(name="real_columns")(inputs)
@@ -210,6 +225,25 @@ def _add_classes(weights, number, positions):
         mean = mean - LESS
     each = np.concatenate([each, *[mean] * number], axis=-1)
     return each.reshape(*weights.shape[:-1], -1)
+
+
+def _choose_pools(words, blocks):
+    """Halve the width as often as each character can spare it; say what came out."""
+    images, texts = words.train.images, words.train.targets
+    lengths = np.array([max(len(text), 1) for text in texts])
+    start, end = find_text(images[:_LOOKED_AT]).T
+    room = np.median((end - start) / lengths[:_LOOKED_AT])  # of a character, in pixels
+    # CTC needs a step for each character, and one between two equal neighbours.
+    needed = lengths + [sum(map(str.__eq__, text, text[1:])) for text in texts]
+    widths = (images[:, 0, :, 0] != -1).sum(axis=1)
+    widest = min(room / STEPS, (widths / needed).min())
+    halved = min(int(math.log2(max(widest, 1))), blocks)
+    step = 2**halved
+    print(
+        f"Images {words.input_shape[0]} pixels high; a step of the reader is {step} "
+        f"columns wide, a character about {room / step:.1f} steps."
+    )
+    return [(2, 2 if block < halved else 1) for block in range(blocks)]
 
 
 def _check_pools(pools, blocks, height, width):

@@ -1,14 +1,33 @@
-"""Train a model that reads: the recipe that leaves CTC's plateau of blanks soon."""
+"""Train a model that reads: the recipe that leaves CTC's plateau of blanks."""
 
+import math
+import warnings
+
+import keras
 import numpy as np
 
 from crnn_tutorial import heads
 from crnn_tutorial.augmentation import augment_text_images
-from crnn_tutorial.batches import as_batches, came_one_by_one, check_model
+from crnn_tutorial.batches import (
+    ShuffledStream,
+    as_batches,
+    came_one_by_one,
+    check_model,
+)
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.first_guess import FirstGuess
+from crnn_tutorial.first_guess import leave_plateau
 from crnn_tutorial.text_images import stack_text_images
 from crnn_tutorial.training import _check_seed, train_on
+
+# A training of fewer batches than this is a trial: it is not warned of.
+ENOUGH = 100
+# Nothing is read if so many of the characters are wrong, or the loss is that near the
+# loss of an answer that is the same for all images.
+NOTHING, LEAST = 0.95, 0.9
+HELP = (
+    "See https://crnn-tutorial.github.io/crnn-tutorial/book/sequences/"
+    "your_own_text.html"
+)
 
 
 def train_text_recognizer(
@@ -20,9 +39,10 @@ def train_text_recognizer(
     *,
     validation_data=None,
     checkpoint=None,
-    augment=False,
+    augment="later",
     learning_rate=3e-3,
-    guess_steps=60,
+    guess_steps=1000,
+    patience=5,
     sample_weight=None,
     steps_per_epoch=None,
     seed=0,
@@ -32,8 +52,9 @@ def train_text_recognizer(
     """Train a model that reads, on images of text lines and their texts.
 
     A CTC reader first learns to answer with nothing at all, and stays there for a
-    while. To leave that sooner, the first steps train on a guess of where each
-    character stands: evenly spread over the line.
+    while, or for good. So the training begins with a guess of where each character
+    stands: evenly spread over the columns that hold ink. It lasts until the loss of CTC
+    is well below that of any answer that is the same for all images.
 
     Parameters
     ----------
@@ -49,21 +70,35 @@ def train_text_recognizer(
     batch_size, epochs, checkpoint, sample_weight, steps_per_epoch, seed
         As in `train_crnn_model`.
     validation_data : tuple, Split or stream, optional
-        As in `train_crnn_model`; the images may be a list.
-    augment : bool or function
-        True is `augment_text_images`.
+        As in `train_crnn_model`; the images may be a list. Then the training stops when
+        these are not read better any more, and the best weights are kept.
+    augment : {"later", True, False} or function
+        True is `augment_text_images` in all epochs; "later" leaves the first quarter of
+        the epochs without it, so that what is easy is learnt soon; a stream is not
+        augmented then.
     learning_rate : float, optional
         The highest one; None is that which the model was compiled with.
     guess_steps : int
-        Batches that train on the guess before the first epoch; 0 is CTC alone. A reader
-        without CTC needs none.
+        Batches that train on the guess before the first epoch, at most; 0 is CTC alone.
+        A reader without CTC needs none.
+    patience : int or None
+        With ``validation_data``: after so many epochs without fewer errors in
+        characters (or as few and a lower loss), the training stops. None: all epochs
+        are trained and the last weights kept; so it is with a ``checkpoint``, too.
     callbacks, verbose
         As in `train_crnn_model`.
 
     Returns
     -------
     keras.callbacks.History
-        With ``.seconds``.
+        With ``.seconds``, ``.guess_steps`` (batches that trained on the guess),
+        ``.plateau_loss`` (of the best answer that is the same for all images; None
+        without the guess) and ``.has_learnt``.
+
+    Warns
+    -----
+    UserWarning
+        If the model still reads nothing at the end, or is on the plateau.
 
     Raises
     ------
@@ -76,7 +111,7 @@ def train_text_recognizer(
     References
     ----------
     Graves et al., 2006, "Connectionist temporal classification". What the guess is
-    worth: ``benchmarks/text.py``.
+    worth: ``benchmarks/text_robust.py``.
 
     Examples
     --------
@@ -101,6 +136,13 @@ def train_text_recognizer(
     if isinstance(validation_data, tuple | list) and validation_data:
         validation_data = _stacked(model, validation_data[0]), *validation_data[1:]
     check_count("guess_steps", guess_steps, least=0)
+    later = isinstance(augment, str)
+    if later and augment != "later":
+        raise ValueError(
+            f'augment is "later", True, False or a function, but got {augment!r}.'
+        )
+    if later or augment is True:
+        augment = augment_text_images
     data = as_batches(
         model,
         head,
@@ -108,12 +150,19 @@ def train_text_recognizer(
         texts,
         batch_size,
         seed=_check_seed(seed),
-        augment=augment_text_images if augment is True else augment or None,
+        augment=augment or None,
         sample_weight=sample_weight,
         steps_per_epoch=steps_per_epoch,
     )
-    guesses = guess_steps and isinstance(head, heads.ReadText)
-    return train_on(
+    start = _LeavePlateau(data, guess_steps if isinstance(head, heads.ReadText) else 0)
+    own = [start]
+    if later and isinstance(data, ShuffledStream):  # it draws what it likes
+        data.augment = None
+    elif later:
+        own.insert(0, _AugmentLater(data, epochs))
+    if validation_data is not None and patience is not None and checkpoint is None:
+        own.append(_KeepBest(check_count("patience", patience)))
+    history = train_on(
         model,
         data,
         batch_size,
@@ -123,7 +172,91 @@ def train_text_recognizer(
         learning_rate=learning_rate,
         callbacks=callbacks,
         verbose=verbose,
-        prelude=[FirstGuess(data, guess_steps)] if guesses else (),
+        prelude=own,
+    )
+    history.guess_steps, history.plateau_loss = start.steps, start.plateau_loss
+    history.has_learnt = _has_learnt(history)
+    if not history.has_learnt and len(data) * len(history.epoch) >= ENOUGH:
+        _warn(history)
+    return history
+
+
+class _AugmentLater(keras.callbacks.Callback):
+    """Leaves the first epochs without augmentation."""
+
+    def __init__(self, data, epochs):
+        super().__init__()
+        self.data, self.augment, self.first = data, data.augment, -(-epochs // 4)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.data.augment = self.augment if epoch >= self.first else None
+
+
+class _LeavePlateau(keras.callbacks.Callback):
+    """Trains on the guess before the first epoch, not where a training goes on."""
+
+    def __init__(self, data, most_steps):
+        super().__init__()
+        self.data, self.most_steps = data, most_steps
+        self.steps, self.plateau_loss = 0, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 0 and self.most_steps:
+            found = leave_plateau(self.model, self.data, self.most_steps)
+            self.plateau_loss, self.steps = found
+
+
+class _KeepBest(keras.callbacks.Callback):
+    """Keeps the weights that read the validation images best, and stops behind them.
+
+    Keras' own ``EarlyStopping`` looks at one number, but small sets often have epochs
+    with equally few errors: of these the one with the lower loss is better. A loss that
+    falls by less than a tenth is no reason to go on.
+    """
+
+    def __init__(self, patience):
+        super().__init__()
+        self.patience, self.weights, self.waited = patience, None, 0
+        self.best = self.clear = math.inf, math.inf
+
+    def on_epoch_end(self, epoch, logs=None):
+        found = logs.get("val_cer", 0.0), logs["val_loss"]
+        if found < self.best:
+            self.best, self.weights = found, self.model.get_weights()
+        self.waited += 1
+        if found < (self.clear[0], 0.9 * self.clear[1]):
+            self.clear, self.waited = found, 0
+        if self.waited >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
+
+
+def _has_learnt(history):
+    """Say whether the last epoch reads characters, and is no longer on the plateau."""
+    last = {name: values[-1] for name, values in history.history.items()}
+    plateau = history.plateau_loss
+    return last.get("cer", 0.0) < NOTHING and not (
+        plateau and last["loss"] > LEAST * plateau
+    )
+
+
+def _warn(history):
+    last = {name: values[-1] for name, values in history.history.items()}
+    loss = f"its loss is {last['loss']:.3g}"
+    if history.plateau_loss is not None:
+        loss += (
+            f" (an answer that is the same for all images: {history.plateau_loss:.3g})"
+        )
+    warnings.warn(
+        f"The model has not learnt to read. After {len(history.epoch)} epochs {loss}, "
+        f"and {min(last['cer'], 1):.0%} of the characters are wrong. Look at some "
+        "images beside their texts (ct.plot_images): does each text say what its image "
+        "shows, from left to right? If so, try more epochs, more images, or smaller "
+        f"pools in the builder: they give each character more steps. {HELP}",
+        stacklevel=3,
     )
 
 
