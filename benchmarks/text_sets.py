@@ -24,7 +24,6 @@ DIGITS, CAPITALS = string.digits, string.ascii_uppercase
 MIXED = string.ascii_letters + DIGITS
 # As in the set of an issue's author: five of 19 characters.
 PARTS = ("train", "validation", "test")
-TWELVE = {Path(str(font)).stem for font in find_fonts("train", DIGITS)}
 NINETEEN = "2345678bcdefgmnpwxy"
 
 
@@ -130,7 +129,6 @@ SETS = {
     "80 pixels high": partial(render, CAPITALS, (3, 8), ("cmr10", STIX), 80),
     "strong noise": partial(render, DIGITS, (3, 6), (BOLD,), finish=noisy),
     "light on dark": partial(render, CAPITALS, (4, 7), (SERIF, "cmb10"), finish=darken),
-    "twelve fonts": partial(render, DIGITS, (3, 6), TWELVE),
     "handwritten digits": handwriting,
 }
 
@@ -140,14 +138,15 @@ def write(name, folder):
     path = Path(folder) / f"{name.replace(' ', '_').replace(',', '')}.zip"
     if path.exists():
         return path
+    unfinished = path.with_suffix(f".{os.getpid()}")  # other processes write it, too
     rows = io.StringIO()
     table = csv.writer(rows)
     table.writerow(["file", "text"])
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(unfinished, "w") as archive:
         for number, (picture, text) in enumerate(SETS[name]()):
             file = io.BytesIO()
             picture.convert("L").save(file, "PNG")
             archive.writestr(f"{number:05}.png", file.getvalue())
             table.writerow([f"{number:05}.png", text])
         archive.writestr("labels.csv", rows.getvalue())
-    return path
+    return unfinished.replace(path)

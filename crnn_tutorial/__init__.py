@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "image_files",
         "image_folders",
         "images",
+        "ink",
         "judging",
         "label_tables",
         "layers",

@@ -65,7 +65,9 @@ def stack_text_images(images, height=None, channels=None):
     >>> (batch[1, 0, :, 0] == -1).sum().item()  # columns of padding
     40
     """
-    return pad_lines(to_lines(images, height, channels))
+    lines, counts = _as_lines(images, height, channels)
+    _warn_of_heights(counts, lines[0].shape[0])
+    return pad_lines(lines)
 
 
 def to_lines(images, height=None, channels=None):
@@ -93,18 +95,7 @@ def to_lines(images, height=None, channels=None):
     >>> [line.shape for line in to_lines([np.zeros((32, 100)), np.zeros((32, 60))])]
     [(32, 100, 1), (32, 60, 1)]
     """
-    images = [
-        _check_line(image, i, channels) for i, image in enumerate(one_by_one(images))
-    ]
-    if not images:
-        raise ValueError("There is no image to stack: the list is empty.")
-    _check_channels(images)
-    counts = Counter(image.shape[0] for image in images)
-    if height is None:
-        height = max(counts, key=lambda size: (counts[size], size))
-    height = check_count("height", height)
-    _warn_of_heights(counts, height)
-    return [_to_height(image, height) for image in images]
+    return _as_lines(images, height, channels)[0]
 
 
 def pad_lines(lines, width=None):
@@ -267,6 +258,21 @@ def load_text_images(
 # Images of one height in one array
 
 
+def _as_lines(images, height, channels):
+    """Return images of one height, and how many had which height before."""
+    images = [
+        _check_line(image, i, channels) for i, image in enumerate(one_by_one(images))
+    ]
+    if not images:
+        raise ValueError("There is no image to stack: the list is empty.")
+    _check_channels(images)
+    counts = Counter(image.shape[0] for image in images)
+    if height is None:
+        height = max(counts, key=lambda size: (counts[size], size))
+    height = check_count("height", height)
+    return [_to_height(image, height) for image in images], counts
+
+
 def _check_line(image, number, channels):
     """Return one image as floats, without its padding; an error says which one."""
     name = f"images[{number}]"
@@ -313,7 +319,7 @@ def _warn_of_heights(counts, height):
             f"Resized {sum(counts[size] for size in others)} of {counts.total()} "
             f"images from a height of {shown} to {height} pixels, with their "
             "proportions kept.",
-            stacklevel=4,
+            stacklevel=3,
         )
 
 

@@ -172,7 +172,7 @@ def shade_of(image):
 @pytest.mark.parametrize("pack", [folder, packed])
 def test_a_folder_and_a_zip_give_the_same(tmp_path, pack):
     data = ct.load_text_images(pack(tmp_path, words(20)), height=10)
-    assert data.input_shape == (10, 30, 1)  # the widest was 59 x 20
+    assert data.train.images.shape[1:] == (10, 30, 1)  # the widest was 59 x 20
     sizes = [len(s) for s in (data.train, data.validation, data.test)]
     assert sizes == [16, 2, 2]
     assert texts_of(data) == [f"w{i:02}" for i in range(20)]
@@ -197,7 +197,8 @@ def test_the_seed_decides_and_zips_split_as_folders_do(tmp_path):
 
 def test_colour_is_kept_when_asked_for(tmp_path):
     path = folder(tmp_path, {**words(), "c.png": png(mode="RGB", shade=9)})
-    assert ct.load_text_images(path, channels=3).input_shape == (32, 78, 3)
+    coloured = ct.load_text_images(path, channels=3)
+    assert coloured.train.images.shape[1:] == (32, 78, 3)
 
 
 def test_the_default_reads_the_name_without_its_ending_and_the_mark_of_a_copy(tmp_path):
