@@ -68,6 +68,7 @@ def test_a_reader_learns():
         batch_size=10,
         epochs=8,
         guess_steps=20,
+        augment=False,
         learning_rate=0.02,
         validation_data=(lines[:4], TEXTS[:4]),
         verbose=0,
@@ -285,6 +286,26 @@ def test_callbacks_know_which_way_is_better(name, better):
         model, *data, validation_data=data, callbacks=stop, **options
     )
     assert stop.monitor_op.__name__ == better
+
+
+def test_the_first_quarter_of_the_epochs_is_not_augmented(monkeypatch):
+    seen = []
+
+    def note(images, rng):
+        seen.append(len(images))
+        return images
+
+    monkeypatch.setattr("crnn_tutorial.text_training.augment_text_images", note)
+    options = {"batch_size": 20, "guess_steps": 0, "verbose": 0}
+    ct.train_text_recognizer(make_reader(), LINES, TEXTS, epochs=8, **options)
+    assert len(seen) >= 6  # of one batch each; Keras reads some twice
+    later, seen[:] = len(seen), []
+    ct.train_text_recognizer(
+        make_reader(), LINES, TEXTS, epochs=8, augment=True, **options
+    )
+    assert len(seen) >= later + 2
+    with pytest.raises(ValueError, match='augment is "later", True, False or a func'):
+        ct.train_text_recognizer(make_reader(), LINES, TEXTS, augment="soon")
 
 
 def test_augment_is_true_or_a_function_of_your_own():
