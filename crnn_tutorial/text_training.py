@@ -15,15 +15,15 @@ from crnn_tutorial.batches import (
     check_model,
 )
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.first_guess import leave_plateau
+from crnn_tutorial.first_guess import LEFT, leave_plateau
 from crnn_tutorial.text_images import stack_text_images
 from crnn_tutorial.training import _check_seed, train_on
 
 # A training of fewer batches than this is a trial: it is not warned of.
 ENOUGH = 100
 # Nothing is read if so many of the characters are wrong, or the loss is that near the
-# loss of an answer that is the same for all images.
-NOTHING, LEAST = 0.95, 0.9
+# loss of an answer that is the same at each step of all images.
+NOTHING, LEAST = 0.95, LEFT
 HELP = (
     "See https://crnn-tutorial.github.io/crnn-tutorial/book/sequences/"
     "your_own_text.html"
