@@ -239,9 +239,10 @@ def _choose_pools(words, blocks):
     widest = min(room / STEPS, (widths / needed).min())
     halved = min(int(math.log2(max(widest, 1))), blocks)
     step = 2**halved
+    columns = f"{step} column{'s' if step > 1 else ''}"
     print(
-        f"Images {words.input_shape[0]} pixels high; a step of the reader is {step} "
-        f"columns wide, a character about {room / step:.1f} steps."
+        f"{words.input_shape[0]} pixels high; a step is {columns}, "
+        f"a character {room / step:.1f} steps."
     )
     return [(2, 2 if block < halved else 1) for block in range(blocks)]
 

@@ -32,7 +32,7 @@ def make_words(*rooms, texts=("abc", "cab", "bac"), margin=0, height=16):
 def test_each_character_has_its_steps_whatever_is_around_it(room, step, margin, capsys):
     model = ct.build_text_recognizer(make_words(room, margin=margin), **SMALL)
     assert pixels_of_a_step(model) == step
-    steps = float(capsys.readouterr().out.split("about ")[1].split()[0])
+    steps = float(capsys.readouterr().out.split("character ")[1].split()[0])
     assert steps == pytest.approx(room / step, rel=0.25)
     assert steps >= 0.9 * STEPS
 
@@ -51,7 +51,7 @@ def test_a_dataset_says_the_same_as_shape_alphabet_and_pools(capsys):
     ct.set_seed(0)
     ours = ct.build_text_recognizer(words, **SMALL)
     said = capsys.readouterr().out
-    assert said.startswith("Images 16 pixels high; a step of the reader is 4 columns")
+    assert said.startswith("16 pixels high; a step is 4 columns, a character 3.")
     assert said.count("\n") == 1
     ct.set_seed(0)
     pools = [2, 2, (2, 1)]
