@@ -36,10 +36,10 @@ from crnn_tutorial.first_guess import LEFT
 RESULTS = Path(__file__).resolve().parents[1] / "results/text_robust.json"
 SETS_FOLDER = Path(tempfile.gettempdir()) / "text_sets"
 GOAL = 0.95  # of the words, in a race
-# What begins well is seen in *ours*, too: there is no need to start these seeds twice.
 STARTS = ("captchas, 1,000", "captchas, 200", "1 to 4 digits", "condensed")
 STARTS += ("8 to 12 mixed characters", "a line through it", "a third of the image")
 STARTS += ("80 pixels high", "strong noise", "handwritten digits")
+# What begins well is seen in *ours*, too: there is no need to start these seeds twice.
 SEEDS = {"start": range(2, 10), "ours": range(2), "hand": range(1), "race": range(2)}
 # The copied layout is stopped when it has taken so many times the seconds of ours.
 PATIENCE = {"captchas": 10.0, "others": 6.5}

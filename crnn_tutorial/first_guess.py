@@ -252,7 +252,7 @@ def leave_plateau(model, data, most_steps, learning_rate=3e-3):
     learner = _build_learner(model, learning_rate)
     batches, done = for_fit(model, guesses), 0
     while done < most_steps:
-        epochs = -(-min(ROUND, most_steps - done) // len(guesses))
+        epochs = max(min(ROUND, most_steps - done) // len(guesses), 1)
         steps = min(len(guesses), most_steps - done)
         history = learner.fit(
             batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0

@@ -54,7 +54,7 @@ def train_text_recognizer(
     A CTC reader first learns to answer with nothing at all, and stays there for a
     while, or for good. So the training begins with a guess of where each character
     stands: evenly spread over the columns that hold ink. It lasts until the loss of CTC
-    is well below that of any answer that is the same for all images.
+    is well below that of any answer that is the same at each step of all images.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def train_text_recognizer(
     -------
     keras.callbacks.History
         With ``.seconds``, ``.guess_steps`` (batches that trained on the guess),
-        ``.plateau_loss`` (of the best answer that is the same for all images; None
-        without the guess) and ``.has_learnt``.
+        ``.plateau_loss`` (of the best answer that is the same at each step of all
+        images; None without the guess) and ``.has_learnt``.
 
     Warns
     -----
@@ -175,7 +175,8 @@ def train_text_recognizer(
         prelude=own,
     )
     history.guess_steps, history.plateau_loss = start.steps, start.plateau_loss
-    history.has_learnt = _has_learnt(history)
+    # With weights the loss is on another scale than the plateau's.
+    history.has_learnt = _has_learnt(history, weighted=sample_weight is not None)
     if not history.has_learnt and len(data) * len(history.epoch) >= ENOUGH:
         _warn(history)
     return history
@@ -234,28 +235,28 @@ class _KeepBest(keras.callbacks.Callback):
             self.model.set_weights(self.weights)
 
 
-def _has_learnt(history):
+def _has_learnt(history, weighted):
     """Say whether the last epoch reads characters, and is no longer on the plateau."""
     last = {name: values[-1] for name, values in history.history.items()}
-    plateau = history.plateau_loss
-    return last.get("cer", 0.0) < NOTHING and not (
-        plateau and last["loss"] > LEAST * plateau
-    )
+    reads = last.get("cer", 0.0) < NOTHING  # a model compiled anew may not have it
+    if weighted or history.plateau_loss is None:
+        return reads
+    return reads and last["loss"] <= LEAST * history.plateau_loss
 
 
 def _warn(history):
     last = {name: values[-1] for name, values in history.history.items()}
-    loss = f"its loss is {last['loss']:.3g}"
+    seen = f"its loss is {last['loss']:.3g}"
     if history.plateau_loss is not None:
-        loss += (
-            f" (an answer that is the same for all images: {history.plateau_loss:.3g})"
-        )
+        seen += f" (one answer for all steps and images: {history.plateau_loss:.3g})"
+    if "cer" in last:
+        seen += f", and {min(last['cer'], 1):.0%} of the characters are wrong"
     warnings.warn(
-        f"The model has not learnt to read. After {len(history.epoch)} epochs {loss}, "
-        f"and {min(last['cer'], 1):.0%} of the characters are wrong. Look at some "
-        "images beside their texts (ct.plot_images): does each text say what its image "
-        "shows, from left to right? If so, try more epochs, more images, or smaller "
-        f"pools in the builder: they give each character more steps. {HELP}",
+        f"The model has not learnt to read. After {len(history.epoch)} epochs {seen}. "
+        "Look at some images beside their texts (ct.plot_images): does each text say "
+        "what its image shows, from left to right? If so, try more epochs, more "
+        "images, or smaller pools in the builder: they give each character more "
+        f"steps. {HELP}",
         stacklevel=3,
     )
 

@@ -14,6 +14,7 @@ import crnn_tutorial as ct
 from crnn_tutorial import heads
 from crnn_tutorial.batches import ShuffledBatches, prepare
 from crnn_tutorial.first_guess import (
+    LEFT,
     GuessedAlignment,
     leave_plateau,
     plateau_loss,
@@ -164,6 +165,28 @@ def test_the_guess_ends_as_soon_as_the_plateau_is_left():
     assert float(loss) < plateau
 
 
+@pytest.mark.parametrize("most", [1, 7, 15, 120])
+def test_the_guess_takes_no_more_batches_than_it_may(most, monkeypatch):
+    """Ten batches in the data; nothing ever counts as having left the plateau."""
+    monkeypatch.setattr("crnn_tutorial.first_guess.LEFT", -1)
+    data = ShuffledBatches(LINES, ct.Alphabet("012").encode(TEXTS), batch_size=2)
+    assert leave_plateau(make_reader(), data, most)[1] == most
+
+
+def test_who_knows_the_places_but_not_the_image_has_not_left_the_plateau():
+    """The best answer for four random digits that is free at each of 16 steps."""
+    texts = np.random.default_rng(0).integers(1, 11, (256, 4))
+    start = keras.Input((1,))
+    scores = keras.layers.Dense(16 * 11)(start)
+    model = keras.Model(start, keras.layers.Reshape((16, 11))(scores))
+    model.compile(keras.optimizers.Adam(0.1), keras.losses.CTC(), jit_compile=False)
+    same = np.ones((256, 1), "float32")
+    model.fit(same, texts, batch_size=256, epochs=300, verbose=0)
+    plateau = plateau_loss(texts, [16] * 256, num_classes=11)
+    places = model.evaluate(same, texts, batch_size=256, verbose=0)
+    assert LEFT * plateau < places < 0.95 * plateau
+
+
 def noise(texts):
     """Images that have nothing to do with their texts."""
     return np.random.default_rng(0).random((len(texts), 16, 32, 1), "float32")
@@ -178,6 +201,25 @@ def test_a_training_that_reads_nothing_says_so():
     assert not history.has_learnt
     assert history.plateau_loss > 0
     assert history.guess_steps == 4
+
+
+def test_weights_do_not_make_a_reader_look_as_if_it_had_not_learnt():
+    options = {"batch_size": 4, "verbose": 0, "learning_rate": 0.02, "epochs": 30}
+    weights = np.full(len(TEXTS), 1000.0)
+    history = ct.train_text_recognizer(
+        make_reader(), LINES, TEXTS, sample_weight=weights, **options
+    )
+    assert history.has_learnt
+
+
+def test_a_model_without_the_error_rate_is_warned_of_too():
+    texts, options = TEXTS * 5, {"batch_size": 4, "verbose": 0, "guess_steps": 4}
+    model = build_reader()
+    model.compile("sgd", keras.losses.CTC(), jit_compile=False)
+    with pytest.warns(UserWarning, match="has not learnt to read"):
+        ct.train_text_recognizer(
+            model, noise(texts), texts, epochs=4, learning_rate=1e-9, **options
+        )
 
 
 def test_one_that_reads_does_not():
