@@ -18,7 +18,7 @@ from crnn_tutorial.models import (
 )
 
 # Fewer steps of a character than this cost accuracy, more of them time.
-STEPS = 3.2
+STEPS = 4
 _LOOKED_AT = 200  # images of a dataset, to find how wide a character is
 LESS = 3  # logits by which a new character starts below the mean of the others
 
@@ -53,7 +53,7 @@ def build_text_recognizer(
     pools : sequence, optional
         The pooling window of each block, ``(height, width)`` or one number for both. By
         default each block halves the height. How many of them halve the width, too,
-        follows from a dataset: as many as leave a character three steps or more. With
+        follows from a dataset: as many as leave a character four steps or more. With
         a shape it is the first two, and a step is 4 pixels wide.
     filters, units, recurrence, dropout, learning_rate
         As in `build_crnn_model`. ``ct.train_text_recognizer`` brings a learning rate of
