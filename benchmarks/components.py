@@ -15,6 +15,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.linear_model import LogisticRegression
 
 import crnn_tutorial as ct
+from crnn_tutorial.network.layers import CharacterLogits
+from crnn_tutorial.network.masks import PoolMask
 
 SEEDS = (0, 1, 2, 3, 4)
 ALPHABET = "0123456789"
@@ -36,13 +38,13 @@ def one_way(backwards):
     """Build the same reader with a single LSTM of (within 1 %) as many weights."""
     reader = both_ways()
     sequence = reader.get_layer("map_to_sequence").output
-    masks = [x for x in reader.layers if isinstance(x, ct.layers.PoolMask)]
+    masks = [x for x in reader.layers if isinstance(x, PoolMask)]
     steps = masks[-1].output
     lstm = layers.LSTM(56, return_sequences=True, go_backwards=backwards)
     states = lstm(sequence, mask=steps)
     if backwards:  # Keras leaves the states in the order in which they were made
         states = ops.flip(states, axis=1)
-    logits = ct.layers.CharacterLogits(ALPHABET, name="logits")(states, steps)
+    logits = CharacterLogits(ALPHABET, name="logits")(states, steps)
     model = keras.Model(reader.input, logits)
     model.compile(keras.optimizers.Adam(), keras.losses.CTC(), jit_compile=False)
     return model

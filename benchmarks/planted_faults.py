@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from crnn_tutorial import benchmarking
+from crnn_tutorial.judging import seeds
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results/planted_faults.json"
@@ -42,7 +42,7 @@ class Fault(NamedTuple):
 FAULTS = [
     Fault(
         "MapToSequence reads along the wrong axis",
-        "layers.py",
+        "network/layers.py",
         'if self.along == "width":\n            # The step',
         'if self.along == "height":\n            # The step',
         "layers models",
@@ -50,7 +50,7 @@ FAULTS = [
     ),
     Fault(
         "the labels of digit strings are shifted by one image",
-        "composed.py",
+        "data/digit_strings.py",
         "split.targets[i])) for i in chosen])",
         "split.targets[i])) for i in [*chosen[1:], chosen[0]]])",
         "datasets",
@@ -58,7 +58,7 @@ FAULTS = [
     ),
     Fault(
         "the LSTM forgets the mask of padding",
-        "backbones.py",
+        "network/backbones.py",
         "return layers.Bidirectional(cell, name=recurrence)(x, mask=mask)\n"
         '    if recurrence == "order_blind"',
         "return layers.Bidirectional(cell, name=recurrence)(x)\n"
@@ -68,7 +68,7 @@ FAULTS = [
     ),
     Fault(
         "the edit distance of a training counts padding",
-        "text_metrics.py",
+        "metrics/keras_text.py",
         "return ops.where(wanted != 0, best, row)",
         "return best",
         "text_metrics",
@@ -92,7 +92,7 @@ FAULTS = [
     ),
     Fault(
         "a digit is to train on and to test with",
-        "datasets.py",
+        "data/classics.py",
         "order[:1257], order[1257:1437], order[1437:]",
         "order[:1257], order[1257:1437], order[1077:1437]",
         "datasets",
@@ -100,7 +100,7 @@ FAULTS = [
     ),
     Fault(
         "uint8 is divided by 256",
-        "images.py",
+        "data/images.py",
         "np.divide(images, peak,",
         "np.divide(images, peak + 1,",
         "images",
@@ -108,7 +108,7 @@ FAULTS = [
     ),
     Fault(
         "CTC's reading does not merge repeats",
-        "heads.py",
+        "network/heads.py",
         "[[k for k, _ in groupby(row)] for row",
         "[list(row) for row",
         "heads reading",
@@ -116,7 +116,7 @@ FAULTS = [
     ),
     Fault(
         "the detectable difference forgets the test's power",
-        "judging.py",
+        "judging/verdict.py",
         "t * error, (t + power) * error",
         "t * error, t * error",
         "metrics",
@@ -124,7 +124,7 @@ FAULTS = [
     ),
     Fault(
         "a judgement forgets that the same images were answered",
-        "judging.py",
+        "judging/verdict.py",
         "error, freedom = _standard_error(difference)",
         "error, freedom = _standard_error(ours - np.roll(control, 1, axis=1))",
         "metrics",
@@ -185,9 +185,14 @@ def fails_anyway(path):
         return run_pytest(name, path)
 
 
+def find_test(name):
+    """Return where a file of tests stands: in the folder of its wing."""
+    return next(Path("tests").rglob(f"test_{name}.py")).as_posix()
+
+
 def examine(fault):
     """Return what a fault makes fail: unit tests and examples, cells of chapters."""
-    units = [f"tests/test_{name}.py" for name in fault.tests.split()]
+    units = [find_test(name) for name in fault.tests.split()]
     units.append(f"crnn_tutorial/{fault.file}")
     pages = [f"book/{name}.ipynb" for name in fault.pages.split()]
     with tempfile.TemporaryDirectory() as name:
@@ -210,7 +215,7 @@ def store(name, found):
     stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     faults = stored.get("faults", {}) | {name: found}
     known = {fault.name: faults[fault.name] for fault in FAULTS if fault.name in faults}
-    text = json.dumps(benchmarking.describe_run() | {"faults": known}, indent=1)
+    text = json.dumps(seeds.describe_run() | {"faults": known}, indent=1)
     RESULTS.write_text(text + "\n", "utf-8")
 
 

@@ -46,6 +46,7 @@ def prepare(folder):
     import text
 
     import crnn_tutorial as ct
+    from crnn_tutorial.judging.seeds import describe_run
 
     train, test = text.load(SIZE)
     ct.set_seed(0)
@@ -63,7 +64,7 @@ def prepare(folder):
     )
     np.savez(folder / "test.npz", images=test.images, targets=test.targets)
     return {
-        **ct.benchmarking.describe_run(),
+        **describe_run(),
         "reader": {
             "parameters": model.count_params(),
             "epochs": EPOCHS,
@@ -81,11 +82,12 @@ def load_reader(path, threads):
         import tensorflow as tf
 
         import crnn_tutorial as ct
+        from crnn_tutorial.network import heads
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         model = ct.load_model(path)
-        return model.predict_on_batch, ct.heads.of(model).alphabet.characters
+        return model.predict_on_batch, heads.of(model).alphabet.characters
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 
 import crnn_tutorial as ct
+from crnn_tutorial.judging.seeds import describe_run
+from crnn_tutorial.metrics.text import exact_match_per_image
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 SIZE = (64, 24)  # (width, height) in pixels
@@ -57,7 +59,7 @@ def build_ours(size=SIZE, **options):
 def score(model, split):
     """Exact match with its interval, and the character error rate."""
     texts = ct.read_text(model, split.images)
-    exact = ct.metrics.exact_match_per_image(split.targets, texts)
+    exact = exact_match_per_image(split.targets, texts)
     return {
         "exact_match": str(ct.bootstrap(exact)),
         "share": float(exact.mean()),
@@ -117,7 +119,7 @@ def load_before():
         before = ct.load_results("text")
     except FileNotFoundError:
         before = {}
-    now = ct.benchmarking.describe_run()
+    now = describe_run()
     same = all(before.get(key) == now[key] for key in ("machine", "versions"))
     return before if same else now | {"runs": []}
 

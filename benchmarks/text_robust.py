@@ -31,7 +31,10 @@ from PIL import Image
 from text_sets import SETS, write
 
 import crnn_tutorial as ct
-from crnn_tutorial.first_guess import LEFT
+from crnn_tutorial.judging.seeds import describe_run
+from crnn_tutorial.network import heads
+from crnn_tutorial.network.layers import MapToSequence
+from crnn_tutorial.training.ctc_start import LEFT
 
 RESULTS = Path(__file__).resolve().parents[1] / "results/text_robust.json"
 SETS_FOLDER = Path(tempfile.gettempdir()) / "text_sets"
@@ -149,7 +152,7 @@ def read_share(split, alphabet):
 
     def score(model):
         logits = model.predict(split.images, batch_size=128, verbose=0)
-        texts = ct.heads.ReadText(alphabet).decode(logits)
+        texts = heads.ReadText(alphabet).decode(logits)
         return ct.exact_match(split.targets, texts)
 
     return score
@@ -160,7 +163,7 @@ def race_ours(name, seed):
     words = load(name)
     ct.set_seed(seed)
     model = build(words)
-    score = read_share(words.test, ct.heads.of(model).alphabet)
+    score = read_share(words.test, heads.of(model).alphabet)
     clock = Clock(score, every=15, limit=600)
     ct.train_text_recognizer(
         model,
@@ -180,7 +183,7 @@ def build_copied(height, alphabet):
     for filters in (32, 64):
         model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
         model.add(layers.MaxPooling2D(2))
-    model.add(ct.layers.MapToSequence("width"))
+    model.add(MapToSequence("width"))
     model.add(layers.Dense(64, activation="relu"))
     model.add(layers.Dropout(0.2))
     for units in (128, 64):
@@ -244,7 +247,7 @@ def store(found):
         fcntl.flock(lock, fcntl.LOCK_EX)
         results = stored()
         results["runs"].append(found)
-        text = json.dumps(results | ct.benchmarking.describe_run(), indent=1)
+        text = json.dumps(results | describe_run(), indent=1)
         RESULTS.write_text(text + "\n", "utf-8")
 
 

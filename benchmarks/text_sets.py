@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial.fonts import find_fonts
+from crnn_tutorial.data.text.fonts import find_fonts
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 DIGITS, CAPITALS = string.digits, string.ascii_uppercase

@@ -92,8 +92,8 @@ def setup(seed=0, run="quick"):
     import keras
     import numpy
 
-    from crnn_tutorial.plots import use_style
-    from crnn_tutorial.training import set_seed
+    from crnn_tutorial.figures.style import use_style
+    from crnn_tutorial.training.train import set_seed
 
     set_seed(seed)
     use_style()
@@ -214,6 +214,7 @@ def show_source(thing, docstring=False):
     Examples
     --------
     >>> import crnn_tutorial as ct
+
     >>> ct.show_source(ct.notebook.Run.choose)
     def choose(self, *, quick, full):
         return full if self.full else quick

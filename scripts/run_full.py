@@ -80,10 +80,10 @@ def device() -> str:
 
 def describe() -> dict:
     """Say on what the pages run."""
-    import crnn_tutorial as ct
+    from crnn_tutorial.judging.seeds import describe_run
 
     return {"device": device(), "backend": os.environ["KERAS_BACKEND"]} | (
-        ct.benchmarking.describe_run()
+        describe_run()
     )
 
 

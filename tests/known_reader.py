@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import crnn_tutorial as ct
-from crnn_tutorial import layers
+from crnn_tutorial.network import layers
 
 ABC = "abc"
 HEIGHT, POOL = 4, 4  # a step of the reader below is four columns wide

@@ -16,6 +16,7 @@ import pytest
 
 import crnn_tutorial as ct
 from crnn_tutorial import notebook
+from crnn_tutorial.network.layers import MapToSequence, ScanRows
 
 # ------------------------------------------------------------ setup
 
@@ -204,10 +205,10 @@ def test_what_is_wrapped_is_unwrapped(capsys):
     partial = functools.partial(ct.notebook._device, 1)
     assert shown(capsys, partial).startswith("def _device(gpus):")
     assert "def area" in shown(capsys, Example.area)
-    registered = shown(capsys, ct.layers.MapToSequence)
+    registered = shown(capsys, MapToSequence)
     assert registered.startswith("@register\nclass MapToSequence(layers.Layer):")
     # Keras wraps `build` of every layer; we show ours.
-    assert shown(capsys, ct.layers.ScanRows.build).startswith("def build(self, input")
+    assert shown(capsys, ScanRows.build).startswith("def build(self, input")
 
 
 @pytest.mark.parametrize("thing", [len, 3, np.random.default_rng])
@@ -283,7 +284,8 @@ def test_numbers_are_recorded_for_the_prose(capsys):
 
 CELL = """
 from crnn_tutorial.notebook import show_source
-from crnn_tutorial.plots import new_figure, plot_curves, use_style
+from crnn_tutorial.figures.style import new_figure, use_style
+from crnn_tutorial.figures.curves import plot_curves
 use_style()
 plot_curves([1, 2], {"CNN": [0.1, 0.2]}, xlabel="x (px)", ylabel="y")
 """

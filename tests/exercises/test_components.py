@@ -9,6 +9,8 @@ import pytest
 from keras import layers
 
 import crnn_tutorial as ct
+from crnn_tutorial.network import backbones
+from crnn_tutorial.network.layers import MapToSequence
 from exercises.reading import solution
 
 PAGE = "concepts/components"
@@ -19,7 +21,7 @@ PAGE = "concepts/components"
 def reader_of_32_by_128(last_pool):
     image = keras.Input((32, 128, 1))
     pools = [2, 2, last_pool]
-    steps = ct.backbones.columns(image, (32, 64, 128), units=64, pools=pools)
+    steps = backbones.columns(image, (32, 64, 128), units=64, pools=pools)
     return keras.Model(image, layers.Dense(11)(steps))
 
 
@@ -76,7 +78,7 @@ def stem(pool, stride, kernel=3):
         for filters in (16, 32):
             x = layers.Conv2D(filters, kernel, strides=stride, padding="same")(x)
             x = layers.MaxPooling2D(pool)(x) if pool else x
-        x = ct.layers.MapToSequence()(x)
+        x = MapToSequence()(x)
         x = layers.Bidirectional(layers.LSTM(32, return_sequences=True))(x)
         return keras.Model(image, layers.Dense(11)(x))
 
@@ -127,7 +129,7 @@ def columns_that_matter(blocks, width):
     for _ in range(blocks):
         x = layers.Conv2D(1, 3, padding="same", kernel_initializer="ones")(x)
         x = layers.MaxPooling2D(2)(x)
-    model = keras.Model(image, ct.layers.MapToSequence()(x))
+    model = keras.Model(image, MapToSequence()(x))
     columns = np.arange(width)
     pictures = np.zeros((width, 2**blocks, width, 1), "float32")
     pictures[columns, :, columns] = 1

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import crnn_tutorial as ct
+from crnn_tutorial.network.layers import MapToSequence
 from exercises.reading import solution
 
 PAGE = "concepts/crnn_vs_rnn"
@@ -93,7 +94,7 @@ def wrong_axis(input_shape, num_classes):
     crnn = as_it_was(input_shape, num_classes)
     x = crnn.get_layer("pool_2").output
     x = layers.AveragePooling2D((1, x.shape[2]))(x)
-    x = ct.layers.MapToSequence("height")(x)
+    x = MapToSequence("height")(x)
     x = layers.LSTM(8, return_sequences=True)(x)
     x = layers.Flatten()(x)
     return keras.Model(crnn.input, layers.Dense(num_classes, "softmax")(x))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import crnn_tutorial as ct
+from crnn_tutorial.metrics.text import edits_per_image
+from crnn_tutorial.tasks.reading import text_probability
 from exercises.reading import solution
 
 PAGE = "sequences/text"
@@ -46,7 +48,7 @@ def check_ctc_loss(ctc_loss):
     rng = np.random.default_rng(0)
     chances = rng.dirichlet(np.ones(3), size=4)
     for text, classes in (("ab", [1, 2]), ("aa", [1, 1]), ("", []), ("bab", [2, 1, 2])):
-        expected = -np.log(ct.reading.text_probability(chances, classes))
+        expected = -np.log(text_probability(chances, classes))
         assert ctc_loss(chances, text, "ab") == pytest.approx(expected), text
     with np.errstate(divide="ignore"):
         assert ctc_loss(chances[:2], "aa", "ab") == np.inf, "aa needs three steps"
@@ -67,7 +69,7 @@ def loss_of_the_best_path(chances, text, alphabet):
 
 def loss_with_blank_last(chances, text, alphabet):
     return -np.log(
-        ct.reading.text_probability(
+        text_probability(
             np.roll(chances, 1, axis=1), [alphabet.index(c) + 1 for c in text]
         )
     )
@@ -87,7 +89,7 @@ def padded(truths, answers):
 
 
 def not_divided(truths, answers):
-    return float(ct.metrics.edits_per_image(truths, answers)[:, 0].sum())
+    return float(edits_per_image(truths, answers)[:, 0].sum())
 
 
 def swapped(truths, answers):
@@ -100,7 +102,7 @@ def sets(truths, answers):
 
 
 def averaged(truths, answers):
-    edits = ct.metrics.edits_per_image(truths, answers)
+    edits = edits_per_image(truths, answers)
     return float((edits[:, 0] / np.maximum(edits[:, 1], 1)).mean())
 
 

@@ -1,0 +1,287 @@
+"""Public names, and the files where they stand: for `lazy_loader` and editors."""
+
+__version__: str
+
+from . import (
+    article,
+    checks,
+    data,
+    equations,
+    figures,
+    judging,
+    metrics,
+    network,
+    notebook,
+    tasks,
+    training,
+)
+from .checks import (
+    check_images,
+)
+from .data.augment import (
+    augment_affine,
+    augment_shift,
+    augment_text_images,
+)
+from .data.classics import (
+    load_cifar10,
+    load_digits,
+    load_fashion_mnist,
+    load_mnist,
+)
+from .data.digit_clips import (
+    load_direction_clips,
+    load_moving_digits,
+)
+from .data.digit_strings import (
+    digit_string,
+    load_digit_pairs,
+    load_digit_strings,
+)
+from .data.folders import (
+    ImageStream,
+    LazyImages,
+    load_image_folder,
+    stream_image_folder,
+)
+from .data.images import (
+    load_image,
+    normalize,
+    resize_image,
+    stack_images,
+)
+from .data.patches import (
+    from_patches,
+    to_patches,
+)
+from .data.photographs import (
+    load_photos,
+)
+from .data.splits import (
+    Dataset,
+    Split,
+)
+from .data.text.alphabet import (
+    Alphabet,
+)
+from .data.text.folders import (
+    load_text_images,
+)
+from .data.text.lines import (
+    TextLineStream,
+    render_text_lines,
+)
+from .data.text.stacking import (
+    stack_text_images,
+)
+from .figures.curves import (
+    plot_curves,
+    plot_history,
+    plot_judgements,
+    plot_seeds,
+)
+from .figures.images import (
+    plot_confusion,
+    plot_feature_maps,
+    plot_images,
+    plot_kernels,
+    plot_predictions,
+)
+from .figures.style import (
+    use_style,
+)
+from .figures.trace import (
+    trace_shapes,
+)
+from .judging.baselines import (
+    nearest_class_mean,
+)
+from .judging.controls import (
+    attention_twin,
+    convolution_twin,
+    match_parameters,
+    order_blind,
+    rivals,
+)
+from .judging.costs import (
+    count_multiplications,
+    receptive_field,
+)
+from .judging.evaluation import (
+    Evaluation,
+    compare,
+    evaluate,
+    train_and_evaluate,
+)
+from .judging.intervals import (
+    Interval,
+    bootstrap,
+)
+from .judging.seeds import (
+    load_results,
+    run_seeds,
+    save_results,
+)
+from .judging.tables import (
+    ResultTable,
+)
+from .judging.text_report import (
+    TextReport,
+    report_text,
+)
+from .judging.verdict import (
+    Judgement,
+    judge,
+    points,
+    print_judgements,
+)
+from .metrics.keras_text import (
+    CharacterErrorRate,
+    ExactMatch,
+)
+from .metrics.text import (
+    character_error_rate,
+    exact_match,
+)
+from .network.assemble import (
+    load_model,
+)
+from .network.export import (
+    export_model,
+)
+from .notebook import (
+    record,
+    setup,
+    show_error,
+    show_source,
+)
+from .tasks.classification import (
+    build_cnn_model,
+    build_crnn_model,
+    build_lstm_model,
+    build_rnn_model,
+)
+from .tasks.reading import (
+    Reading,
+    read_text,
+)
+from .tasks.text import (
+    build_fixed_length_reader,
+    build_text_recognizer,
+    extend_alphabet,
+)
+from .tasks.video import (
+    build_clip_cnn,
+    build_video_classifier,
+)
+from .training.text import (
+    train_text_recognizer,
+)
+from .training.train import (
+    set_seed,
+    train_crnn_model,
+)
+
+__all__ = [
+    "Alphabet",
+    "CharacterErrorRate",
+    "Dataset",
+    "Evaluation",
+    "ExactMatch",
+    "ImageStream",
+    "Interval",
+    "Judgement",
+    "LazyImages",
+    "Reading",
+    "ResultTable",
+    "Split",
+    "TextLineStream",
+    "TextReport",
+    "article",
+    "attention_twin",
+    "augment_affine",
+    "augment_shift",
+    "augment_text_images",
+    "bootstrap",
+    "build_clip_cnn",
+    "build_cnn_model",
+    "build_crnn_model",
+    "build_fixed_length_reader",
+    "build_lstm_model",
+    "build_rnn_model",
+    "build_text_recognizer",
+    "build_video_classifier",
+    "character_error_rate",
+    "check_images",
+    "checks",
+    "compare",
+    "convolution_twin",
+    "count_multiplications",
+    "data",
+    "digit_string",
+    "equations",
+    "evaluate",
+    "exact_match",
+    "export_model",
+    "extend_alphabet",
+    "figures",
+    "from_patches",
+    "judge",
+    "judging",
+    "load_cifar10",
+    "load_digit_pairs",
+    "load_digit_strings",
+    "load_digits",
+    "load_direction_clips",
+    "load_fashion_mnist",
+    "load_image",
+    "load_image_folder",
+    "load_mnist",
+    "load_model",
+    "load_moving_digits",
+    "load_photos",
+    "load_results",
+    "load_text_images",
+    "match_parameters",
+    "metrics",
+    "nearest_class_mean",
+    "network",
+    "normalize",
+    "notebook",
+    "order_blind",
+    "plot_confusion",
+    "plot_curves",
+    "plot_feature_maps",
+    "plot_history",
+    "plot_images",
+    "plot_judgements",
+    "plot_kernels",
+    "plot_predictions",
+    "plot_seeds",
+    "points",
+    "print_judgements",
+    "read_text",
+    "receptive_field",
+    "record",
+    "render_text_lines",
+    "report_text",
+    "resize_image",
+    "rivals",
+    "run_seeds",
+    "save_results",
+    "set_seed",
+    "setup",
+    "show_error",
+    "show_source",
+    "stack_images",
+    "stack_text_images",
+    "stream_image_folder",
+    "tasks",
+    "to_patches",
+    "trace_shapes",
+    "train_and_evaluate",
+    "train_crnn_model",
+    "train_text_recognizer",
+    "training",
+    "use_style",
+]

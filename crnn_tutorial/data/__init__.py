@@ -1,0 +1,1 @@
+"""Load, draw, cut, augment: from what a reader has to arrays."""

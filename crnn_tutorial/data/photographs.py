@@ -1,0 +1,153 @@
+"""Photographs that scikit-image and scikit-learn ship, cut into crops: no network."""
+
+import importlib.util
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from crnn_tutorial.data.images import load_image
+from crnn_tutorial.data.splits import Dataset, Split
+
+
+class _Photograph(NamedTuple):
+    name: str
+    package: str
+    file: str
+    colour: bool
+    source: str
+    licence: str
+
+
+# Read from the installed packages' folders, never through their loaders: those ask for
+# a download where a file is missing. Left out are drawings, texts, binary and computed
+# pictures, a second view of the motorcycle, and everything under 300 pixels.
+_PHOTOGRAPHS = tuple(
+    _Photograph(*fields)
+    for fields in (
+        ("astronaut", "skimage", "astronaut.png", True, "NASA", "public domain"),
+        ("cat", "skimage", "chelsea.png", True, "S. van der Walt", "CC0"),
+        ("coffee", "skimage", "coffee.png", True, "R. Michetti", "CC0"),
+        ("galaxies", "skimage", "hubble_deep_field.jpg", True, "NASA", "public domain"),
+        ("tissue", "skimage", "ihc.png", True, "CMMI", "no known restrictions"),
+        ("motorcycle", "skimage", "motorcycle_left.png", True)
+        + ("D. Scharstein et al., Middlebury stereo 2014", "none stated"),
+        ("retina", "skimage", "retina.jpg", True, "M. Häggström", "CC0"),
+        ("rocket", "skimage", "rocket.jpg", True, "SpaceX")
+        + ("public domain (its Flickr page said CC BY-NC 2.0)",),
+        ("china", "sklearn", "china.jpg", True, "danielbuechele, Flickr", "CC BY 2.0"),
+        ("flower", "sklearn", "flower.jpg", True, "vultilion, Flickr", "CC BY 2.0"),
+        ("brick", "skimage", "brick.png", False, "CC0Textures", "CC0"),
+        ("camera", "skimage", "camera.png", False, "L. Varshney", "CC0"),
+        ("clock", "skimage", "clock_motion.png", False, "S. van der Walt")
+        + ("public domain",),
+        ("coins", "skimage", "coins.png", False, "Brooklyn Museum")
+        + ("no known restrictions",),
+        ("grass", "skimage", "grass.png", False, "linolafett, DeviantArt", "CC0"),
+        ("gravel", "skimage", "gravel.png", False, "CC0Textures", "CC0"),
+        ("moon", "skimage", "moon.png", False, "not recorded", "none stated"),
+    )
+)
+
+_FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
+
+
+def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
+    """Cut random crops from the 17 photographs that come with the libraries.
+
+    They need no download. The split is by photograph: what is tested was never seen,
+    not even another part of it. So the targets, the index of the photograph, tell which
+    crops belong together; they are no classes to learn.
+
+    Parameters
+    ----------
+    size : tuple of two ints
+        ``(width, height)`` of a crop in pixels, at most 384 x 300.
+    crops : int
+        How many from each photograph. A crop with hardly any contrast (standard
+        deviation under 0.01: the black around the retina) is drawn again.
+    seed : int
+        Which photographs go where (10 to train, 2 to validate, 5 to test, colour and
+        grey in each), and the places of the crops.
+    channels : {3, 1}
+        3: the seven grey photographs are repeated to three channels. 1: the ten in
+        colour are turned to grey.
+
+    Returns
+    -------
+    Dataset
+        Images ``(crops, height, width, channels)`` in [0, 1]; targets index
+        `class_names`, the names of all photographs. `source` and `licence` name each.
+
+    Raises
+    ------
+    ValueError
+        If the size, crops or channels make no sense or a photograph is smaller.
+    FileNotFoundError
+        If the installed library has left out a photograph.
+
+    References
+    ----------
+    The data folders of scikit-image and scikit-learn; what these record of the origin
+    and the licence is in `source` and `licence`.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> photos = ct.load_photos(size=(48, 32), crops=2)
+    >>> photos.train.images.shape
+    (20, 32, 48, 3)
+    >>> set(photos.train.targets.tolist()) & set(photos.test.targets.tolist())
+    set()
+    """
+    if crops < 1:
+        raise ValueError(f"crops is how many for each photograph, but got {crops}.")
+    rng = np.random.default_rng(seed)
+    images = []
+    for photograph in _PHOTOGRAPHS:
+        whole = load_image(_photograph_path(photograph), channels=channels)
+        images.append(_random_crops(whole, size, crops, rng, photograph.name))
+    targets = np.repeat(np.arange(len(_PHOTOGRAPHS)), crops)
+    everything = Split(np.concatenate(images), targets)
+    return Dataset(
+        *(everything[np.isin(targets, part)] for part in _split_photographs(rng)),
+        class_names=tuple(photograph.name for photograph in _PHOTOGRAPHS),
+        source="; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS),
+        licence="; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS),
+    )
+
+
+def _photograph_path(photograph):
+    package = importlib.util.find_spec(photograph.package)
+    if package is None or package.origin is None:
+        raise FileNotFoundError(f"{photograph.package} is not installed.")
+    folder = Path(package.origin).parent / _FOLDERS[photograph.package]
+    return folder / photograph.file
+
+
+def _random_crops(image, size, crops, rng, name):
+    width, height = size
+    room = (image.shape[0] - height, image.shape[1] - width)
+    if min(*room) < 0 or min(width, height) < 1:
+        raise ValueError(
+            f"A crop of {width} x {height} pixels does not fit into the photograph "
+            f"{name!r}, {image.shape[1]} x {image.shape[0]} pixels. size is (width, "
+            "height)."
+        )
+    cuts = np.empty((crops, height, width, image.shape[2]), np.float32)
+    for i in range(crops):
+        for _ in range(100):
+            top, left = (rng.integers(0, free + 1) for free in room)
+            cuts[i] = image[top : top + height, left : left + width]
+            if cuts[i].std() >= 0.01:
+                break
+    return cuts
+
+
+def _split_photographs(rng):
+    colour = np.array([photograph.colour for photograph in _PHOTOGRAPHS])
+    bright, grey = (rng.permutation(np.flatnonzero(c)) for c in (colour, ~colour))
+    return [
+        np.concatenate(parts)
+        for parts in zip(np.split(bright, (6, 7)), np.split(grey, (4, 5)), strict=True)
+    ]

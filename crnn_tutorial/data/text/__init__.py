@@ -1,0 +1,1 @@
+"""Lines of text: alphabets, fonts, drawn lines, files with their texts."""

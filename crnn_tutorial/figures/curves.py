@@ -1,0 +1,326 @@
+"""Curves, seeds and judgements.
+
+Each function returns a Matplotlib figure; none calls ``plt.show()``.
+"""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from crnn_tutorial.figures.style import COLORS, LINES, MARKERS, new_figure
+
+
+def plot_curves(
+    x,
+    curves,
+    *,
+    xlabel,
+    ylabel,
+    intervals=None,
+    xscale="linear",
+    yscale="linear",
+    ylim=None,
+    axes=None,
+):
+    """Draw lines that share an x axis, each with its name at its end.
+
+    Parameters
+    ----------
+    x : sequence of float
+        ``(points,)``.
+    curves : dict
+        Name -> ``(points,)``; NaN leaves a gap.
+    xlabel, ylabel : str
+        With the unit, such as "distance (px)".
+    intervals : dict, optional
+        Name -> (low, high), each ``(points,)``: drawn as a band.
+    xscale, yscale : {"linear", "log"}
+        Of the axes.
+    ylim : tuple of float, optional
+        Limits of the y axis.
+    axes : matplotlib.axes.Axes, optional
+        Draw here instead of in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If a curve has not one value for each x, or is nowhere a number.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_curves(
+    ...     [1, 2, 3],
+    ...     {"CNN": [0.9, 0.7, 0.5], "CRNN": [0.9, 0.9, 0.8]},
+    ...     xlabel="distance (px)",
+    ...     ylabel="accuracy",
+    ... )
+    <Figure size 480x307 with 1 Axes>
+    """
+    x = np.asarray(x, dtype=float)
+    if axes is None:
+        axes = new_figure(3.2).subplots()
+    ends = []
+    for k, (name, values) in enumerate(curves.items()):
+        y = _curve(name, values, x)
+        color = list(COLORS.values())[k % len(COLORS)]
+        marker = MARKERS[k % len(MARKERS)]
+        # by name: a pattern of dashes is no format string
+        look = {"color": color, "marker": marker, "linestyle": LINES[k % len(LINES)]}
+        axes.plot(x, y, **look, markevery=max(1, len(x) // 8), label=name)
+        if intervals and name in intervals:
+            low, high = (_curve(name, bound, x) for bound in intervals[name])
+            axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+        last = np.flatnonzero(np.isfinite(y))[-1]
+        ends.append((x[last], y[last], name, color, marker))
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    if ylim is not None:
+        axes.set_ylim(ylim)
+    if len(curves) > 1:
+        _label_ends(axes, ends)
+    return axes.figure
+
+
+def _curve(name, values, x):
+    y = np.asarray(values, dtype=float)
+    if y.shape != x.shape or not np.isfinite(y).any():
+        raise ValueError(
+            f"The curve {name!r} needs one number for each of the {len(x)} x values, "
+            f"but got shape {y.shape} with {np.isfinite(y).sum()} finite numbers."
+        )
+    return y
+
+
+def _label_ends(axes, ends):
+    """Write each name to the right of its line's end, so that no two overlap."""
+    axes.autoscale_view()
+    to_axes = axes.transData + axes.transAxes.inverted()
+    points = [to_axes.transform((x, y)) for x, y, *_ in ends]
+    height = axes.figure.get_figheight() / len(axes.figure.axes)
+    gap = 1.2 * mpl.rcParams["font.size"] / 72 / (0.75 * height)
+    order = np.argsort([y for _, y in points])
+    heights = np.array([points[i][1] for i in order])
+    for k in range(1, len(heights)):  # push up, then shift back to the middle
+        heights[k] = max(heights[k], heights[k - 1] + gap)
+    heights -= max(0.0, heights[-1] - 1.0)
+    for k in range(len(heights) - 2, -1, -1):
+        heights[k] = min(heights[k], heights[k + 1] - gap)
+    for i, label_y in zip(order, heights, strict=True):
+        *_, name, color, marker = ends[i]
+        x, y = points[i]
+        along = {"transform": axes.transAxes, "color": color, "clip_on": False}
+        axes.plot([x, 1.05], [y, label_y], "-", lw=0.8, alpha=0.7, **along)
+        axes.plot([1.05], [label_y], marker, **along)
+        axes.text(1.08, label_y, name, transform=axes.transAxes, va="center")
+
+
+def plot_history(history):
+    """Draw training curves: the loss and, below it, the accuracy if there is one.
+
+    Parameters
+    ----------
+    history : keras.callbacks.History or dict
+        What ``fit`` or ``ct.train_crnn_model`` returns, or its ``history``; or
+        name -> history to lay several over each other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each quantity, over the epochs.
+
+    Raises
+    ------
+    ValueError
+        If there is no epoch in it.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_history({"loss": [2.3, 1.1, 0.6], "val_loss": [2.2, 1.3, 0.9]})
+    <Figure size 480x259 with 1 Axes>
+    """
+    record = _record(history)
+    if record and all(
+        isinstance(values, list | tuple | np.ndarray) for values in record.values()
+    ):
+        runs = {"": record}
+    else:
+        runs = {name: _record(run) for name, run in record.items()}
+    quantities = [
+        name
+        for name in next(iter(runs.values()), {})
+        if not name.startswith("val_") and name != "learning_rate"
+    ]
+    quantities.sort(key=lambda name: name != "loss")  # the loss on top
+    if not quantities or not all(run.get(quantities[0]) for run in runs.values()):
+        raise ValueError(
+            "There is no epoch in the history: expected what fit returns, or a dict "
+            f"such as {{'loss': [2.3, 1.1]}}, but got {history!r}."
+        )
+    figure = new_figure(2.7 * len(quantities))
+    panels = figure.subplots(len(quantities), sharex=True, squeeze=False)[:, 0]
+    for axes, quantity in zip(panels, quantities, strict=True):
+        curves = _history_curves(runs, quantity)
+        epochs = np.arange(1, 1 + max(map(len, curves.values())))
+        padded = {
+            name: [*values, *[np.nan] * (len(epochs) - len(values))]
+            for name, values in curves.items()
+        }
+        label = quantity.replace("_", " ")
+        if "" not in runs and all(f"val_{quantity}" in run for run in runs.values()):
+            label = f"validation {label}"
+        if "accuracy" in quantity:
+            label += " (%)"
+            padded = {name: 100 * np.array(v) for name, v in padded.items()}
+        xlabel = "epoch" if axes is panels[-1] else ""
+        plot_curves(epochs, padded, xlabel=xlabel, ylabel=label, axes=axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def _record(history):
+    return dict(getattr(history, "history", history))
+
+
+def _history_curves(runs, quantity):
+    """Name the curves of one panel: with several runs, one for each run."""
+    if "" not in runs:
+        on = f"val_{quantity}"
+        return {name: run.get(on, run[quantity]) for name, run in runs.items()}
+    both = {"training": quantity, "validation": f"val_{quantity}"}
+    return {name: runs[""][key] for name, key in both.items() if key in runs[""]}
+
+
+def plot_seeds(results, evaluations=None):
+    """Draw the score of each seed as a dot, and this page's own run among them.
+
+    Parameters
+    ----------
+    results : dict
+        From ``ct.load_results``, or name -> scores of the seeds.
+    evaluations : dict, optional
+        Name -> ``Evaluation`` (or score) of the page's own run: open diamonds.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row for each rival; a vertical stroke marks the mean, written on the right.
+
+    Raises
+    ------
+    ValueError
+        If a rival has no score, or the page's own run no such rival.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_seeds({"CRNN": [0.981, 0.986], "CNN": [0.978, 0.983]}, {"CNN": 0.98})
+    <Figure size 480x221 with 1 Axes>
+    """
+    metric = results.get("metric", "score")
+    rivals = results.get("rivals", results)
+    scores = {
+        name: np.asarray(found["scores"] if isinstance(found, dict) else found, float)
+        for name, found in rivals.items()
+    }
+    own = {name: getattr(e, "score", e) for name, e in (evaluations or {}).items()}
+    empty = [name for name in scores if scores[name].size == 0]
+    strangers = [name for name in own if name not in scores]
+    if not scores or empty or strangers:
+        raise ValueError(
+            "Each rival needs at least one score, and each own run a rival of the same "
+            f"name. Rivals: {list(scores)}; without scores: {empty}; "
+            f"unknown: {strangers}."
+        )
+    everything = np.concatenate([*scores.values(), [*own.values()]])
+    percent = everything.min() >= 0 and everything.max() <= 1
+    factor, unit = (100, " (%)") if percent else (1, "")
+    figure = new_figure(0.9 + 0.6 * len(scores) + 0.2 * bool(own))
+    axes = figure.subplots()
+    for row, name in enumerate(scores):
+        seeds = factor * scores[name]
+        color = list(COLORS.values())[row % len(COLORS)]
+        marker = MARKERS[row % len(MARKERS)]
+        axes.plot(seeds, np.full(len(seeds), row), marker, color=color, alpha=0.6)
+        axes.plot([seeds.mean()] * 2, [row - 0.25, row + 0.25], "-", color="black")
+        if name in own:
+            style = {"markersize": 11, "markerfacecolor": "none", "color": "black"}
+            axes.plot([factor * own[name]], [row], "D", markeredgewidth=1.5, **style)
+        place = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(1.02, row, f"{seeds.mean():.{1 if percent else 2}f}", **place)
+    axes.set_yticks(range(len(scores)), list(scores))
+    key = "\n◇ this page's own run" if own else ""
+    axes.set(ylim=(len(scores) - 0.5, -0.5), xlabel=metric + unit + key)
+    axes.grid(axis="y", visible=False)
+    axes.text(1.02, -0.55, "mean", transform=axes.get_yaxis_transform(), va="bottom")
+    return figure
+
+
+# verdict -> colour, marker, filled
+VERDICTS = {
+    "supported": (COLORS["blue"], "o", True),
+    "not supported": (COLORS["black"], "s", False),
+    "false": (COLORS["vermillion"], "v", True),
+}
+
+
+def plot_judgements(judgements, xlabel="difference (points)", axes=None):
+    """Draw paired differences with their 95 % intervals, a row for each.
+
+    Parameters
+    ----------
+    judgements : dict
+        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``, all of scores
+        in [0, 1]: shown in percentage points.
+    xlabel : str
+        What minus what.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Supported: filled circles; not supported: open squares; false: triangles. An
+        interval that leaves the zero line free has a verdict for or against.
+
+    Raises
+    ------
+    ValueError
+        If there is no judgement, or one with an unknown verdict.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
+    >>> ct.plot_judgements({"digits": found}, "CRNN minus CNN (points)")
+    <Figure size 480x154 with 1 Axes>
+    """
+    rows = {
+        name: found if isinstance(found, dict) else vars(found)
+        for name, found in judgements.items()
+    }
+    unknown = {found["verdict"] for found in rows.values()} - set(VERDICTS)
+    if not rows or unknown:
+        raise ValueError(
+            "Expected {name: judgement} with the verdicts "
+            f"{', '.join(VERDICTS)}, but got {sorted(unknown) or 'nothing'}."
+        )
+    if axes is None:
+        axes = new_figure(1.2 + 0.4 * len(rows)).subplots()
+    axes.axvline(0, color="black", linewidth=1)
+    for row, found in enumerate(rows.values()):
+        color, marker, filled = VERDICTS[found["verdict"]]
+        ends = [100 * found["low"], 100 * found["high"]]
+        axes.plot(ends, [row, row], "-", color=color)
+        face = color if filled else "white"
+        middle = 100 * found["difference"]
+        axes.plot(middle, row, marker, color=color, markerfacecolor=face, markersize=8)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
+    axes.grid(axis="y", visible=False)
+    return axes.figure

@@ -1,0 +1,290 @@
+"""What happens to one image on its way through a model: a table and a figure."""
+
+import html
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from crnn_tutorial.checks import check_images
+from crnn_tutorial.figures.images import fit_input, strongest
+from crnn_tutorial.figures.trace_figure import FULL, Panel, draw_panels, panel_width
+from crnn_tutorial.figures.trace_values import (
+    RECURRENT,
+    Values,
+    answer_of,
+    is_small,
+    only_rearranges,
+    two_ways,
+)
+from crnn_tutorial.network.layers import ScanRows
+
+ROWS = 32  # of a heat map: more are no longer to be told apart on a phone
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The way of one image through a model; from ``ct.trace_shapes``.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The numbers at the main stations, one above the other.
+    table : list of Station
+        ``(layer, shape, meaning)`` of every layer; shapes without the batch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> model = ct.build_rnn_model((8, 8, 1), num_classes=2, units=4)
+    >>> trace = ct.trace_shapes(model, np.zeros((8, 8, 1)))
+    >>> trace.table[1].shape
+    (8, 8)
+    """
+
+    figure: object = field(repr=False)
+    table: list
+
+    def _rows(self):
+        for layer, shape, meaning in self.table:
+            yield layer, " x ".join(map(str, shape)), meaning
+
+    def __repr__(self):
+        rows = [("layer", "shape", "meaning"), *self._rows()]
+        wide, middle = (max(len(row[k]) for row in rows) for k in (0, 1))
+        return "\n".join(f"{a:{wide}}  {b:{middle}}  {c}" for a, b, c in rows)
+
+    def _repr_html_(self):
+        head = "".join(f"<th>{word}</th>" for word in ("Layer", "Shape", "Meaning"))
+        rows = []
+        for layer, shape, meaning in self._rows():
+            whole = shape.replace(" ", "&nbsp;")  # on one line, on a phone too
+            cells = html.escape(layer), whole, html.escape(meaning)
+            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+        body = "".join(f"<tr>{row}</tr>" for row in rows).replace(" x ", " × ")
+        return (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        ).replace(";x&", ";×&")
+
+    def _ipython_display_(self):
+        from IPython.display import display
+
+        display(self.figure)
+        both = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        display(both, raw=True)
+
+
+def trace_shapes(model, image, *, channels=3, highlight=None, class_names=None):
+    """Follow one image through a model: maps, sequence, states, probabilities.
+
+    All panels that have columns share the x axis, so that one looks straight down
+    from a column of the image to its step and its state.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any functional or sequential model with one input. What a layer's output is
+        follows from its number of axes: maps, sequences, vectors.
+    image : array of floats
+        ``(height, width, channels)`` in [0, 1], or a clip
+        ``(frames, height, width, channels)``.
+    channels : int
+        At most so many channels of a map are shown: those that vary most.
+    highlight : int, optional
+        Frame this step, from 0, in every panel.
+    class_names : sequence of str, optional
+        Names of the classes below the bars.
+
+    Returns
+    -------
+    Trace
+        With ``.figure`` and ``.table``; a notebook shows both.
+
+    Raises
+    ------
+    ValueError
+        If the model's layers cannot be followed, the image does not fit, there is no
+        such step, or the number of names is not that of the classes.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> model = ct.build_crnn_model((16, 64, 1), num_classes=10)
+    >>> ct.trace_shapes(model, ct.digit_string("2015"))
+    layer                   shape         meaning
+    image                   16 x 64 x 1   rows x columns x channels, pixels in [0, 1]
+    conv_1, norm_1, relu_1  16 x 64 x 32  at each place, how well each kernel fits
+    pool_1                  8 x 32 x 32   the strongest answer of each window
+    conv_2, norm_2, relu_2  8 x 32 x 64   at each place, how well each kernel fits
+    pool_2                  4 x 16 x 64   the strongest answer of each window
+    map_to_sequence         16 x 256      each column is one step, from left to right
+    lstm                    16 x 128      at each step, 64 states forward, 64 backward
+    average                 128           the mean over all steps
+    probabilities           10            one probability for each class
+    """
+    if (
+        not isinstance(model, keras.Model)
+        or len(getattr(model, "inputs", None) or ()) != 1
+    ):
+        raise ValueError(
+            "trace_shapes follows functional or sequential Keras models with one input "
+            f"whose shape is known, but got {getattr(model, 'name', model)!r}."
+        )
+    image = np.asarray(image)
+    rank = 5 if image.ndim == 4 and len(model.input_shape) == 5 else 4
+    image = check_images(image[None], rank=rank, padded=True, name="image")[0]
+    fit_input(model, (1, *image.shape))
+    values = Values(model, image)
+    if highlight is not None and not 0 <= highlight < values.steps:
+        raise ValueError(
+            f"highlight is a step from 0 to {values.steps - 1}, but got {highlight}."
+            if values.steps
+            else "This model makes no sequence: there is no step to highlight."
+        )
+    panels = _panels(values, channels, class_names)
+    step = None if highlight is None else (highlight, values.steps)
+    figure = draw_panels(panels, panel_width(panels[0].pictures[0]), step)
+    return Trace(figure, values.table())
+
+
+def _panels(values, channels, class_names):
+    picture = _side_by_side(values.image)
+    clip = values.image.ndim == 4
+    across = ("frame" if clip else "column of the image (px)", len(values.image))
+    if not clip:
+        across = (across[0], picture.shape[1])
+    width = panel_width(picture)
+    height = min(3.2, width * picture.shape[0] / picture.shape[1])
+    size = " × ".join(map(str, values.image.shape))
+    title = f"{values.name}: {size}"
+    panels = [Panel(title, [picture], across, height)]
+    panels[0].arrow = values.time == "height"
+    last = len(values.layers) - 1
+    stop = last if values.joint is None else values.joint
+    for scanned in (False, True):
+        maps = [
+            k
+            for k in range(stop)
+            if values.arrays[k].ndim >= 3
+            and not only_rearranges(values.layers[k])
+            and isinstance(values.layers[k], ScanRows) == scanned
+        ]
+        if maps:
+            panels.append(_map_panel(values, maps[-1], channels, across, width))
+    for panel in panels:
+        ways = {"width": "across", "frames": "across", "height": "down"}
+        panel.steps = ways.get(values.time, "")
+    if values.joint is not None:
+        axis = {
+            "width": across,
+            "frames": across,
+            "height": ("row of the image (px)", len(values.image)),
+        }.get(values.time, ("step", values.steps))
+        panels += _sequence_panels(values, axis, last)
+        return [*panels, _answer_panel(values, axis, channels, class_names)]
+    return [*panels, _answer_panel(values, across, channels, class_names)]
+
+
+def _side_by_side(picture):
+    """Lay the frames of a clip side by side."""
+    if picture.ndim == 3:
+        return picture
+    return np.concatenate(list(picture), axis=1)
+
+
+def _map_panel(values, k, channels, axis, width):
+    maps = _side_by_side(values.arrays[k])
+    chosen = strongest(maps, channels)
+    true_height = width * maps.shape[0] / maps.shape[1]
+    size = " × ".join(map(str, values.arrays[k].shape))
+    name = next(x.name for x in values.layers[k::-1] if not is_small(x))
+    return Panel(
+        f"{name}: {size}, {len(chosen)} channels shown",
+        [maps[..., channel] for channel in chosen],
+        axis,
+        float(np.clip(true_height, 0.42, 0.9)),
+        labels=[[(0.5, f"channel\n{channel}")] for channel in chosen],
+        style={
+            "cmap": "viridis",
+            "vmin": maps[..., chosen].min(),
+            "vmax": maps[..., chosen].max(),
+        },
+        scale="activation",
+    )
+
+
+def _sequence_panels(values, axis, last):
+    """Return the sequence as it enters the recurrence, and the states."""
+    k, panels = values.joint, []
+    sequence = values.arrays[k]
+    if k != last:
+        style = {"cmap": "viridis"}
+        panels.append(_heat_map(values, k, "features", axis, style))
+        panels[-1].arrow = values.time in ("width", "height", "frames")
+    later = [i for i in range(k + 1, last) if values.arrays[i].ndim == 2]
+    states = [i for i in later if isinstance(values.layers[i], RECURRENT)] or later
+    if states and len(values.arrays[states[-1]]) == len(sequence):
+        i = states[-1]
+        most = np.abs(values.arrays[i]).max() or 1.0
+        style = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
+        what = "states" if isinstance(values.layers[i], RECURRENT) else "features"
+        panels.append(_heat_map(values, i, what, axis, style))
+    return panels
+
+
+def _heat_map(values, k, what, axis, style):
+    array, name = values.arrays[k], values.layers[k].name
+    title = f"{name}: {array.shape[0]} steps × {array.shape[1]} {what}"
+    halves, labels = [array], [what]
+    if what == "states" and two_ways(values.layers[k]):
+        halves, labels = np.split(array, 2, axis=1), ["forward\n→", "backward\n←"]
+    rows = ROWS // len(halves)
+    if array.shape[1] > ROWS:
+        title += f", {ROWS} shown"
+        halves = [half[:, strongest(half, rows)] for half in halves]
+    places = (np.arange(len(labels)) + 0.5) / len(labels)
+    return Panel(
+        title,
+        [np.concatenate(halves, axis=1).T],
+        axis,
+        1.3,
+        [list(zip(places, labels, strict=True))],
+        style,
+        what,
+        steps="across",
+    )
+
+
+def _answer_panel(values, axis, channels, class_names):
+    last = len(values.layers) - 1
+    answer, kind, _ = answer_of(values.arrays[last], values.aligned)
+    if answer.ndim > 2:
+        return _map_panel(values, last, channels, axis, FULL)
+    classes = answer.shape[-1]
+    if class_names is not None and len(class_names) != classes:
+        raise ValueError(
+            f"The model answers with {classes} classes, but got {len(class_names)} "
+            "class_names."
+        )
+    names = [str(name) for name in class_names or range(classes)]
+    title = f"{values.layers[last].name}: {kind}"
+    if answer.ndim == 1:
+        title += " of each class"
+        limits = (0, 1) if kind == "probability" else None
+        return Panel(title, [answer], None, 1.3, names=names, limits=limits)
+    if characters := getattr(values.layers[last], "characters", None):
+        names = ["blank" if values.aligned else "none", *characters]
+    if not values.aligned:
+        axis = ("position", len(answer))
+    places = [((k + 0.5) / classes, name) for k, name in enumerate(names)]
+    return Panel(
+        title,
+        [answer.T],
+        axis,
+        0.2 * min(classes, 16),
+        [places[:: 1 + classes // 16]],
+        {"cmap": "Greys", "vmin": 0, "vmax": 1},
+        "probability",
+        "across" if values.aligned else "",
+    )

@@ -1,0 +1,1 @@
+"""Scores of single images, and what sums them up."""

@@ -1,0 +1,1 @@
+"""Layers, masks, backbones and heads, and how they become one model."""

@@ -1,0 +1,135 @@
+"""Put a backbone and a head together: a model compiled and ready for ``fit``."""
+
+import numbers
+from pathlib import Path
+
+import keras
+
+from crnn_tutorial.data.files import check_zip
+from crnn_tutorial.network import backbones
+from crnn_tutorial.network import layers as registered  # noqa: F401 (load_model)
+
+# What an input_shape says, with an example for the messages.
+IMAGE = {"height": 28, "width": 28, "channels": 1}
+
+
+def load_model(path):
+    """Load a model that was saved with ``model.save("name.keras")``.
+
+    Where Keras itself is to load it, with ``keras.models.load_model``, import
+    ``crnn_tutorial.network.layers`` first: Keras then knows our layers and metrics.
+
+    Parameters
+    ----------
+    path : str or path
+        A ``.keras`` file.
+
+    Returns
+    -------
+    keras.Model
+        Compiled as it was saved; it predicts the same numbers.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no ``.keras`` file, or a damaged one.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import crnn_tutorial as ct
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "digits.keras"
+    >>> ct.build_crnn_model((8, 8, 1), num_classes=10).save(path)
+    >>> ct.load_model(path).output_shape
+    (None, 10)
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no file {path}. Save a model first: model.save('name.keras')."
+        )
+    try:
+        check_zip(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{path.name} is no .keras file (it is damaged or of another format). "
+            "Save the model with model.save('name.keras')."
+        ) from error
+    try:
+        return keras.saving.load_model(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # Keras lets nearly any type out
+        reason = (str(error) or type(error).__name__).split("\n")[0]
+        raise ValueError(
+            f"{path.name} cannot be loaded: it is no .keras file, it is damaged, or it "
+            f"needs a class that is not registered ({reason:.300}). Save the model "
+            "with model.save('name.keras')."
+        ) from error
+
+
+def _assemble(inputs, features, head, dropout, learning_rate):
+    return _compile(keras.Model(inputs, head(features, dropout)), head, learning_rate)
+
+
+def _compile(model, head, learning_rate):
+    loss = keras.losses.CTC() if head.loss == "ctc" else head.loss
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=loss,
+        metrics=list(head.metrics),
+        jit_compile=_jit_compile(),
+    )
+    # Otherwise a model saved before its first training loads with a warning.
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _jit_compile():
+    # TensorFlow's compiler makes small models about twice slower on a CPU. (Nobody
+    # else is asked for a GPU: without one, JAX answers with an error.)
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    return "auto" if keras.distribution.list_devices("gpu") else False
+
+
+def _check_shape(input_shape, example, free=None):
+    """As whole numbers; the axis called ``free`` may be None, which is any size."""
+    shape = _whole_numbers(input_shape)
+    right = len(shape) == len(example) and all(
+        n is not None or (name == free and given is None)
+        for n, name, given in zip(shape, example, input_shape, strict=True)
+    )
+    if not right:
+        names = [f"{name} or None" if name == free else name for name in example]
+        raise ValueError(
+            f"input_shape is ({', '.join(names)}), whole numbers such as "
+            f"{tuple(example.values())}, but got {input_shape!r}. The size of a batch "
+            "is no part of it."
+        )
+    return shape
+
+
+def _whole_numbers(values):
+    """As a tuple, empty if it is none, with None for what is no number above 0."""
+    values = values if isinstance(values, (tuple, list)) else ()
+    return tuple(int(n) if _is_count(n) else None for n in values)
+
+
+def _is_count(value):
+    return isinstance(value, numbers.Integral) and value > 0
+
+
+def _check_filters(filters, height, width):
+    if filters is None:
+        filters = backbones.default_filters(height, width or height)
+    counts = _whole_numbers(filters)
+    if not counts or None in counts:
+        raise ValueError(
+            "filters are whole numbers above 0, one for each block, such as (32, 64), "
+            f"but got {filters!r}."
+        )
+    backbones.require_size(height, width, len(counts))
+    return counts

@@ -1,0 +1,363 @@
+"""From an image to a sequence (or map) of features: what becomes time, and how.
+
+A backbone makes two choices. *What becomes the sequence*: the columns of an image,
+its patches, or the frames of a clip. *How do the steps see each other*: the
+``recurrence``, which is an LSTM in a CRNN and something else in its controls.
+"""
+
+import math
+
+from keras import layers
+
+from crnn_tutorial.network.layers import (
+    AttentionOverSteps,
+    MapToSequence,
+    PerFrame,
+    ScanRows,
+)
+from crnn_tutorial.network.masks import (
+    CHANNELS_LAST,
+    KeepColumns,
+    MaskedNormalization,
+    PoolMask,
+)
+
+RECURRENT_CELLS = {
+    "lstm": layers.LSTM,
+    "gru": layers.GRU,
+    "simple_rnn": layers.SimpleRNN,
+}
+
+RECURRENCES = (*RECURRENT_CELLS, "order_blind", "attention", "convolution")
+# Keras' default momentum of 0.99 needs hundreds of steps before evaluation works.
+MOMENTUM = 0.9
+
+
+def default_filters(height, width):
+    """Numbers of filters that leave a map 4 to 7 rows high, at most five blocks.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image in pixels.
+
+    Returns
+    -------
+    tuple of int
+        One number for each block of convolution and pooling.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.network.backbones import default_filters
+    >>> default_filters(28, 28)
+    (32, 64)
+    """
+    smallest = min(height, width)
+    blocks = min(5, max(1, int(math.log2(max(smallest, 8))) - 2))
+    return (32, 64, 128, 128, 128)[:blocks]
+
+
+def require_size(height, width, blocks):
+    """Refuse an image that is too small to be halved ``blocks`` times.
+
+    Parameters
+    ----------
+    height, width : int or None
+        Size of the image in pixels; None is any size.
+    blocks : int
+        How many times a pooling layer halves it.
+
+    Raises
+    ------
+    ValueError
+        If a side is shorter than ``2 ** blocks``; the message names the smallest size.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.network.backbones import require_size
+    >>> require_size(28, 28, blocks=2)
+    """
+    smallest = 2**blocks
+    if min(side for side in (height, width, smallest) if side is not None) < smallest:
+        raise ValueError(
+            f"An image of {height} x {width} pixels (height x width) is too small for "
+            f"{blocks} pooling layers, each of which halves it. The smallest size that "
+            f"works is {smallest} x {smallest}; or pass fewer numbers in filters."
+        )
+
+
+def convolution_block(x, filters, name, pool=2, mask=None):
+    """Convolution, normalisation, ReLU and pooling: the bricks of every stem.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+        Map ``(batch, height, width, channels)``.
+    filters : int
+        Number of kernels.
+    name : str
+        Ending of the layers' names, such as ``"1"`` in ``conv_1``.
+    pool : int or tuple of int
+        Pooling window, ``(height, width)`` or one number for both.
+    mask : keras.KerasTensor, optional
+        Real columns ``(batch, width)``.
+
+    Returns
+    -------
+    keras.KerasTensor or tuple
+        The map, ``(batch, height / pool, width / pool, filters)``; with a mask also
+        the mask of the pooled columns.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import convolution_block
+    >>> tuple(convolution_block(keras.Input((28, 28, 1)), 32, "1").shape)
+    (None, 14, 14, 32)
+    """
+    x = _convolution(filters, name=f"conv_{name}")(x)
+    if mask is None:
+        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
+    else:
+        x = MaskedNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x, mask)
+    x = layers.ReLU(name=f"relu_{name}")(x)
+    x = layers.MaxPooling2D(pool, name=f"pool_{name}", **CHANNELS_LAST)(x)
+    if mask is None:
+        return x
+    mask = PoolMask(pool if isinstance(pool, int) else pool[1])(mask)
+    return KeepColumns()(x, mask), mask
+
+
+def _convolution(filters, **options):
+    # Without a bias: the normalisation that follows has one.
+    same = {"padding": "same", "use_bias": False, **CHANNELS_LAST}
+    return layers.Conv2D(filters, 3, **same, **options)
+
+
+def connect_steps(x, recurrence, units, mask=None):
+    """Let the steps of a sequence see each other, in one of six ways.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+        Sequence ``(batch, steps, features)``.
+    recurrence : str
+        ``"lstm"``, ``"gru"``, ``"simple_rnn"`` (all bidirectional), ``"attention"``,
+        ``"convolution"`` (along the steps, until its receptive field covers them
+        all), or ``"order_blind"`` (the same dense layer at each step: no step sees
+        another).
+    units : int
+        Width; each step of the result has ``2 * units`` features.
+    mask : keras.KerasTensor, optional
+        Real steps ``(batch, steps)``.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Sequence ``(batch, steps, 2 * units)``.
+
+    Raises
+    ------
+    ValueError
+        If ``recurrence`` is another word.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import connect_steps
+    >>> tuple(connect_steps(keras.Input((16, 256)), "lstm", units=64).shape)
+    (None, 16, 128)
+    """
+    if recurrence in RECURRENT_CELLS:
+        cell = RECURRENT_CELLS[recurrence](units, return_sequences=True)
+        return layers.Bidirectional(cell, name=recurrence)(x, mask=mask)
+    if recurrence == "order_blind":
+        return layers.Dense(2 * units, activation="relu", name="each_step_alone")(x)
+    if recurrence == "attention":
+        return AttentionOverSteps(2 * units, name="attention")(x, mask=mask)
+    if recurrence == "convolution":
+        return _convolve_steps(x, 2 * units, mask)
+    raise ValueError(
+        f"recurrence is one of {', '.join(RECURRENCES)}, but got {recurrence!r}."
+    )
+
+
+def _convolve_steps(x, filters, mask):
+    """Dilated convolutions with shortcuts: 1, 2, 4, ... steps apart."""
+    steps = x.shape[1] or 32  # any length: a reach of 31 steps to each side
+    x = layers.Dense(filters, name="enter_steps")(x)
+    dilation = 1
+    while dilation < steps:
+        y = x if mask is None else KeepColumns()(x, mask)
+        y = layers.Conv1D(
+            filters,
+            3,
+            padding="same",
+            dilation_rate=dilation,
+            activation="relu",
+            name=f"conv_steps_{dilation}",
+            **CHANNELS_LAST,
+        )(y)
+        x = layers.Add()([x, y])
+        dilation *= 2
+    return x
+
+
+def columns(images, filters, units, recurrence="lstm", pools=None, mask=None):
+    """Convolve an image, cut the map into columns, connect the columns.
+
+    Parameters
+    ----------
+    images : keras.KerasTensor
+        ``(batch, height, width, channels)``.
+    filters : sequence of int
+        One block of convolution and pooling for each number.
+    units : int
+        Width of the recurrence.
+    recurrence : str
+        See `connect_steps`.
+    pools : sequence, optional
+        Pooling window of each block; 2 by default.
+    mask : keras.KerasTensor, optional
+        Real columns of the images ``(batch, width)``; then the mask of the steps is
+        returned too.
+
+    Returns
+    -------
+    keras.KerasTensor or tuple
+        Sequence ``(batch, steps, 2 * units)``; with a mask also ``(batch, steps)``.
+
+    References
+    ----------
+    Shi, Bai and Yao, 2015, arXiv:1507.05717.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import columns
+    >>> tuple(columns(keras.Input((16, 64, 1)), (32, 64), units=64).shape)
+    (None, 16, 128)
+    """
+    x = images if mask is None else KeepColumns()(images, mask)
+    for block, count in enumerate(filters):
+        pool = 2 if pools is None else pools[block]
+        x = convolution_block(x, count, str(block + 1), pool, mask)
+        if mask is not None:
+            x, mask = x
+    x = MapToSequence("width", name="map_to_sequence")(x)
+    x = connect_steps(x, recurrence, units, mask)
+    return x if mask is None else (x, mask)
+
+
+def patches(images, filters, units, recurrence="lstm"):
+    """Convolve an image, then let each place of the map depend on all others.
+
+    The LSTM runs along the rows, then along the columns of the map.
+
+    Parameters
+    ----------
+    images : keras.KerasTensor
+        ``(batch, height, width, channels)``.
+    filters : sequence of int
+        One block of convolution and pooling for each number; a patch is
+        ``2 ** len(filters)`` pixels wide.
+    units : int
+        Width of the recurrence.
+    recurrence : {"lstm", "order_blind"}
+        ``"order_blind"`` puts the same dense layers at each place instead.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Map ``(batch, rows, columns, 2 * units)``.
+
+    Raises
+    ------
+    ValueError
+        If ``recurrence`` is another word.
+
+    References
+    ----------
+    Visin et al., 2015, "ReNet", arXiv:1505.00393.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import patches
+    >>> tuple(patches(keras.Input((64, 64, 3)), (32, 64), units=32).shape)
+    (None, 16, 16, 64)
+    """
+    if recurrence not in ("lstm", "order_blind"):
+        raise ValueError(
+            'With patches, recurrence is "lstm" or "order_blind", '
+            f"but got {recurrence!r}."
+        )
+    x = images
+    for block, count in enumerate(filters):
+        x = convolution_block(x, count, str(block + 1))
+    for along in ("width", "height"):
+        if recurrence == "lstm":
+            x = ScanRows(units, along, name=f"scan_{along}")(x)
+        else:
+            name = f"each_patch_alone_{along}"
+            x = layers.Dense(2 * units, activation="relu", name=name)(x)
+    return x
+
+
+def frames(clips, filters, units, recurrence="lstm", mask=None):
+    """Convolve each frame of a clip alone, then connect the frames.
+
+    Parameters
+    ----------
+    clips : keras.KerasTensor
+        ``(batch, frames, height, width, channels)``.
+    filters : sequence of int
+        One block of convolution and pooling for each number.
+    units : int
+        Width of the recurrence.
+    recurrence : str
+        See `connect_steps`; or ``"conv_lstm"``, an LSTM at each place of the map that
+        sees the neighbouring places, too.
+    mask : keras.KerasTensor, optional
+        Real frames ``(batch, frames)``.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Sequence ``(batch, frames, 2 * units)``.
+
+    References
+    ----------
+    Donahue et al., 2014, "Long-term recurrent convolutional networks",
+    arXiv:1411.4389; X. Shi et al., 2015, "Convolutional LSTM network",
+    arXiv:1506.04214.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import frames
+    >>> tuple(frames(keras.Input((8, 16, 32, 1)), (16, 32), units=32).shape)
+    (None, 8, 64)
+    """
+    x = clips
+    for block, count in enumerate(filters):
+        x = PerFrame(_convolution(count), name=f"conv_{block + 1}")(x)
+        x = _normalize_frames(x, f"norm_{block + 1}", mask)
+        x = layers.ReLU(name=f"relu_{block + 1}")(x)
+        pool = layers.MaxPooling2D(2, **CHANNELS_LAST)
+        x = PerFrame(pool, name=f"pool_{block + 1}")(x)
+    if recurrence == "conv_lstm":
+        cell = layers.ConvLSTM2D(
+            units, 3, padding="same", return_sequences=True, **CHANNELS_LAST
+        )
+        x = layers.Bidirectional(cell, name=recurrence)(x, mask=mask)
+        average = layers.GlobalAveragePooling2D(**CHANNELS_LAST)
+        return PerFrame(average, name="average_of_frame")(x)
+    x = PerFrame(layers.Flatten(**CHANNELS_LAST), name="flatten_frame")(x)
+    return connect_steps(x, recurrence, units, mask)
+
+
+def _normalize_frames(x, name, mask):
+    if mask is None:
+        return layers.BatchNormalization(momentum=MOMENTUM, name=name)(x)
+    return MaskedNormalization(momentum=MOMENTUM, name=name)(x, mask)

@@ -1,0 +1,282 @@
+"""Builders of compiled models for lines of text."""
+
+import math
+
+import keras
+import numpy as np
+
+from crnn_tutorial.data.splits import Dataset
+from crnn_tutorial.data.text.alphabet import Alphabet
+from crnn_tutorial.data.text.ink import find_text
+from crnn_tutorial.network import backbones, heads
+from crnn_tutorial.network.assemble import (
+    IMAGE,
+    _assemble,
+    _check_filters,
+    _check_shape,
+    _compile,
+    _whole_numbers,
+)
+from crnn_tutorial.network.masks import ColumnMask, KeepColumns
+
+# Fewer steps of a character than this cost accuracy, more of them time.
+STEPS = 4
+
+_LOOKED_AT = 200  # images of a dataset, to find how wide a character is
+
+LESS = 3  # logits by which a new character starts below the mean of the others
+
+
+def build_text_recognizer(
+    input_shape,
+    alphabet=None,
+    *,
+    filters=(16, 32, 64),
+    pools=None,
+    units=64,
+    recurrence="lstm",
+    dropout=0.0,
+    learning_rate=1e-3,
+):
+    """Build a CRNN that reads a line of text of any length, trained with CTC.
+
+    Columns of -1 on the right of a narrow image are padding: they change neither the
+    loss nor the answer.
+
+    Parameters
+    ----------
+    input_shape : tuple of int or None, or Dataset
+        ``(height, width, channels)``; a width of None takes any width. A dataset, as
+        ``ct.load_text_images`` returns it, says all: the shape, the alphabet, and how
+        wide a character is; what follows from that is printed in one line.
+    alphabet : Alphabet or str, optional
+        The characters that can be read; by default those of the dataset. They are read
+        from left to right: give texts in Arabic or Hebrew in the order in which they
+        stand on the page from the left (``bidi.get_display(text)`` of the package
+        python-bidi), not as they are typed.
+    pools : sequence, optional
+        The pooling window of each block, ``(height, width)`` or one number for both. By
+        default each block halves the height. How many of them halve the width, too,
+        follows from a dataset: as many as leave a character four steps or more. With
+        a shape it is the first two, and a step is 4 pixels wide.
+    filters, units, recurrence, dropout, learning_rate
+        As in `build_crnn_model`. ``ct.train_text_recognizer`` brings a learning rate of
+        its own.
+
+    Returns
+    -------
+    keras.Model
+        Compiled; images to logits ``(batch, steps, classes)``, where class 0 is CTC's
+        blank. By default ``steps`` is ``width / 4``.
+
+    Raises
+    ------
+    ValueError
+        If the shape is no image's, too small for the pooling layers, or if there is not
+        one pool for each number in ``filters``.
+
+    References
+    ----------
+    Shi, Bai and Yao, 2015; Graves et al., 2006 (CTC).
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> reader = ct.build_text_recognizer((16, None, 1), ct.Alphabet("0123456789"))
+    >>> reader.output_shape
+    (None, None, 11)
+    """
+    words = input_shape if isinstance(input_shape, Dataset) else None
+    if words is not None:
+        input_shape = words.input_shape
+        alphabet = words.class_names if alphabet is None else alphabet
+    shape = height, width, _ = _check_shape(input_shape, IMAGE, free="width")
+    filters = _check_filters(filters, height, None)
+    if words is not None and pools is None:
+        pools = _choose_pools(words, len(filters))
+    pools = _check_pools(pools, len(filters), height, width)
+    inputs = keras.Input(shape, name="image")
+    mask = ColumnMask(name="real_columns")(inputs)
+    features, mask = backbones.columns(
+        inputs, filters, units, recurrence, pools, mask=mask
+    )
+    head = heads.ReadText(_check_alphabet(alphabet))
+    return _compile(
+        keras.Model(inputs, head(features, mask, dropout)), head, learning_rate
+    )
+
+
+def build_fixed_length_reader(
+    input_shape,
+    alphabet,
+    positions,
+    *,
+    filters=(32, 64),
+    dropout=0.0,
+    learning_rate=1e-3,
+):
+    """Build a CNN that reads at most ``positions`` characters, one softmax for each.
+
+    The control of the text recogniser: the same convolutions, and no CTC.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(height, width, channels)``.
+    alphabet : Alphabet or str
+        As in `build_text_recognizer`.
+    positions : int
+        The largest number of characters.
+    filters, dropout, learning_rate
+        As in `build_crnn_model`.
+
+    Returns
+    -------
+    keras.Model
+        Compiled; images to probabilities ``(batch, positions, classes)``, where class 0
+        means "no character here".
+
+    Raises
+    ------
+    ValueError
+        If the shape is no image's or too small for the pooling layers.
+
+    References
+    ----------
+    Goodfellow et al., 2013, arXiv:1312.6082.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> digits = ct.Alphabet("0123456789")
+    >>> ct.build_fixed_length_reader((16, 128, 1), digits, positions=8).output_shape
+    (None, 8, 11)
+    """
+    shape = height, width, _ = _check_shape(input_shape, IMAGE)
+    filters = _check_filters(filters, height, width)
+    inputs = keras.Input(shape, name="image")
+    mask = ColumnMask(name="real_columns")(inputs)
+    x = KeepColumns(name="padding_to_zero")(inputs, mask)
+    for block, count in enumerate(filters):
+        x = backbones.convolution_block(x, count, str(block + 1))
+    head = heads.ReadPositions(_check_alphabet(alphabet), positions)
+    return _assemble(inputs, x, head, dropout, learning_rate)
+
+
+def extend_alphabet(model, characters):
+    """Return a copy of a trained reader that can learn more characters.
+
+    All weights are kept, and what the copy reads is the same until it is trained: the
+    score of a new character starts at the mean of the old ones, less 3, and so is never
+    the highest. Train the copy on texts that hold old *and* new characters; else it
+    forgets the old ones.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``.
+    characters : str, Alphabet or iterable of str
+        The new characters; those that the model knows already stay as they are.
+
+    Returns
+    -------
+    keras.Model
+        Compiled as ``model`` is, with an optimiser that starts afresh. ``model`` itself
+        is not changed.
+
+    Raises
+    ------
+    ValueError
+        If the model does not read, or the characters are no alphabet.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.network import heads
+    >>> digits = ct.build_text_recognizer((16, None, 1), "0123456789")
+    >>> heads.of(ct.extend_alphabet(digits, "+-0")).alphabet
+    Alphabet(characters='0123456789+-')
+    """
+    head = heads.of(model) if isinstance(model, keras.Model) else None
+    if not hasattr(head, "alphabet"):
+        raise ValueError(
+            "Only a reader has an alphabet, such as ct.build_text_recognizer returns, "
+            f"but got {getattr(model, 'name', None) or type(model).__name__!r}."
+        )
+    known = head.alphabet.characters
+    added = [c for c in _check_alphabet(characters).characters if c not in known]
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    last = copy.layers[-1]
+    config = {**last.get_config(), "characters": known + "".join(added)}
+    longer = type(last).from_config(config)
+    inputs = last.input
+    outputs = longer(*inputs) if isinstance(inputs, list | tuple) else longer(inputs)
+    positions = getattr(longer, "positions", 1)
+    old = last.dense.get_weights()
+    longer.dense.set_weights([_add_classes(w, len(added), positions) for w in old])
+    copy = keras.Model(copy.input, outputs, name=model.name)
+    if model.compiled:
+        copy.compile_from_config(model.get_compile_config())
+        copy.optimizer.build(copy.trainable_variables)
+    return copy
+
+
+def _add_classes(weights, number, positions):
+    """Give each position so many classes more, of the mean score of the others."""
+    each = weights.reshape(*weights.shape[:-1], positions, -1)  # (..., classes)
+    mean = each.mean(axis=-1, keepdims=True)
+    if weights.ndim == 1:  # the bias
+        mean = mean - LESS
+    each = np.concatenate([each, *[mean] * number], axis=-1)
+    return each.reshape(*weights.shape[:-1], -1)
+
+
+def _choose_pools(words, blocks):
+    """Halve the width as often as each character can spare it; say what came out."""
+    images, texts = words.train.images, words.train.targets
+    lengths = np.array([max(len(text), 1) for text in texts])
+    start, end = find_text(images[:_LOOKED_AT]).T
+    room = np.median((end - start) / lengths[:_LOOKED_AT])  # of a character, in pixels
+    # CTC needs a step for each character, and one between two equal neighbours.
+    needed = lengths + [sum(map(str.__eq__, text, text[1:])) for text in texts]
+    widths = (images[:, 0, :, 0] != -1).sum(axis=1)
+    widest = min(room / STEPS, (widths / needed).min())
+    halved = min(int(math.log2(max(widest, 1))), blocks)
+    step = 2**halved
+    columns = f"{step} column{'s' if step > 1 else ''}"
+    print(
+        f"{words.input_shape[0]} pixels high; a step is {columns}, "
+        f"a character {room / step:.1f} steps."
+    )
+    return [(2, 2 if block < halved else 1) for block in range(blocks)]
+
+
+def _check_pools(pools, blocks, height, width):
+    if pools is None:
+        pools = [(2, 2 if block < 2 else 1) for block in range(blocks)]
+    windows = [
+        tuple(pool) if isinstance(pool, tuple | list) else (pool, pool)
+        for pool in pools
+    ]
+    known = all(len(w) == 2 and None not in _whole_numbers(w) for w in windows)
+    if len(windows) != blocks or not known:
+        raise ValueError(
+            "pools has one window for each number in filters, (height, width) or one "
+            f"whole number, such as [2, (2, 1)], but got {pools!r} for {blocks} blocks."
+        )
+    sides = ("high", height, 0), ("wide", width, 1)
+    for name, side, axis in sides:
+        smallest = math.prod(window[axis] for window in windows)
+        if side is not None and side < smallest:
+            raise ValueError(
+                f"An image {side} pixels {name} is too small for the pools {windows}: "
+                f"it is at least {smallest} pixels {name}. Pass larger images, fewer "
+                "filters or smaller pools."
+            )
+    return windows
+
+
+def _check_alphabet(alphabet):
+    known = isinstance(alphabet, Alphabet)
+    return alphabet if known else Alphabet(alphabet)

@@ -1,0 +1,832 @@
+"""From what a person has to batches in an order that can be repeated."""
+
+import functools
+import math
+
+import keras
+import numpy as np
+
+from crnn_tutorial.checks import check_count, check_images
+from crnn_tutorial.network import heads
+from crnn_tutorial.network.masks import FrameMask, PoolMask, pixels_of_a_step
+
+# Keras reads so many batches before the first epoch, to see which axes vary.
+_READ_BEFORE = 2
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Batches of arrays whose order depends on the seed and the epoch alone.
+
+    Parameters
+    ----------
+    images, targets : array
+        Of the same length.
+    batch_size : int
+        The last batch of an epoch may be smaller.
+    seed : int or None
+        Decides all orders, and what ``augment`` draws; None keeps the order.
+    augment : function, optional
+        ``augment(images, rng) -> images``.
+    weights : array of floats, optional
+        ``(images,)``: how much each image counts in the loss.
+    widths : array of int, optional
+        ``(images,)``: the columns that a batch with this image must have; those on the
+        right of the widest are cut off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.training.batches import ShuffledBatches
+    >>> batches = ShuffledBatches(np.zeros((5, 1)), np.arange(5), batch_size=3)
+    >>> for epoch in range(2):
+    ...     batches.set_epoch(epoch)
+    ...     print([targets.tolist() for images, targets in batches])
+    [[2, 4, 3], [0, 1]]
+    [[1, 4, 3], [0, 2]]
+    """
+
+    def __init__(
+        self,
+        images,
+        targets,
+        batch_size,
+        seed=0,
+        augment=None,
+        weights=None,
+        widths=None,
+    ):
+        super().__init__()
+        self.images, self.targets, self.weights = images, targets, weights
+        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.widths = widths
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch):
+        """Take the order of this epoch, counted from 0."""
+        self.epoch = epoch
+        self._order = np.arange(len(self.images))
+        if self.seed is not None:
+            self._order = _generator(self.seed, epoch).permutation(self._order)
+
+    def __len__(self):
+        return -(-len(self.images) // self.batch_size)
+
+    def __getitem__(self, batch):
+        # Python ends a loop over the batches here, where Keras is too old to do it.
+        if not 0 <= batch < len(self):
+            raise IndexError(f"There are {len(self)} batches, but number {batch} came.")
+        start = batch * self.batch_size
+        rows = self._order[start : start + self.batch_size]
+        images = self.images[rows]
+        if self.widths is not None:
+            images = images[:, :, : self.widths[rows].max()]
+        images = _augmented(images, self, batch)
+        weights = () if self.weights is None else (self.weights[rows],)
+        return (images, self.targets[rows], *weights)
+
+
+class ShuffledStream(keras.utils.PyDataset):
+    """The batches of another stream, augmented, in an order that can be repeated.
+
+    A stream that has a method ``set_epoch(epoch)``, as ``ct.ImageStream``, knows its
+    order; the batches of any other one are shuffled here.
+
+    Parameters
+    ----------
+    stream : keras.utils.PyDataset
+        Of ``(images, targets)`` or ``(images, targets, weights)``, finite.
+    seed : int or None
+        Decides the order, and what ``augment`` draws; None keeps the order.
+    augment : function, optional
+        ``augment(images, rng) -> images``.
+    encode : function, optional
+        Called with the parts of a batch, returns what the model trains on.
+    steps : int, optional
+        Batches of an epoch, where the stream has no end.
+
+    Raises
+    ------
+    ValueError
+        If it is not known how many batches there are, or there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.training.batches import ShuffledBatches, ShuffledStream
+    >>> stream = ShuffledBatches(np.zeros((6, 1)), np.arange(6), batch_size=2)
+    >>> shuffled = ShuffledStream(stream)
+    >>> shuffled.set_epoch(1)
+    >>> len(shuffled), stream.epoch
+    (3, 1)
+    """
+
+    def __init__(self, stream, seed=0, augment=None, encode=None, steps=None):
+        super().__init__(
+            workers=stream.workers,
+            use_multiprocessing=stream.use_multiprocessing,
+            max_queue_size=stream.max_queue_size,
+        )
+        self.steps = _count_steps(stream, steps)
+        self.stream, self.seed, self.augment = stream, seed, augment
+        self.encode, self.problem = encode, None
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch):
+        """Take the order of this epoch, counted from 0."""
+        self.epoch = epoch
+        self._order = np.arange(len(self))
+        if hasattr(self.stream, "set_epoch"):
+            self.stream.set_epoch(epoch)
+        elif self.stream.num_batches is None:
+            self._order += epoch * len(self)
+        elif self.seed is not None:
+            self._order = _generator(self.seed, epoch).permutation(self._order)
+
+    def __len__(self):
+        return self.steps
+
+    def read(self, batch):
+        """Return a batch as the model trains on it, but not augmented."""
+        parts = self.stream[int(self._order[batch])]
+        return self.encode(*parts) if self.encode else tuple(parts)
+
+    def __getitem__(self, batch):
+        try:
+            images, *others = self.read(batch)
+            return (_augmented(images, self, batch), *others)
+        except Exception as error:
+            self.problem = error  # TensorFlow buries it in an error of its own
+            raise
+
+    def on_epoch_begin(self):
+        """Tell the stream."""
+        self.stream.on_epoch_begin()
+
+    def on_epoch_end(self):
+        """Tell the stream."""
+        self.stream.on_epoch_end()
+
+
+class IteratedStream(keras.utils.PyDataset):
+    """The batches of something that can only be iterated, one after the other.
+
+    Parameters
+    ----------
+    data : iterable
+        Of tuples such as ``(images, targets)``: a ``tf.data.Dataset``, a generator.
+    steps : int, optional
+        Batches of an epoch. By default ``len(data)``, and each epoch begins anew.
+
+    Raises
+    ------
+    ValueError
+        If it is not known how many batches there are.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.training.batches import IteratedStream
+    >>> stream = IteratedStream(((i, i + 1) for i in range(9)), steps=3)
+    >>> [int(stream[i][0]) for i in range(3)]
+    [0, 1, 2]
+    """
+
+    def __init__(self, data, steps=None):
+        super().__init__()
+        self.data, self.anew = data, steps is None
+        self.steps = _length(data) if steps is None else steps
+        if self.steps is None:
+            raise ValueError(
+                f"A {type(data).__name__} does not say how many batches an epoch has: "
+                "pass steps_per_epoch=..., or use a keras.utils.PyDataset."
+            )
+        self.once = iter(data) is data
+        self.epoch, self._iterator, self._first = 0, None, []
+
+    def set_epoch(self, epoch):
+        """Begin anew, where there are as many batches as an epoch has."""
+        if self.anew:
+            self._iterator = None
+        if self.anew or epoch != self.epoch:
+            self._first = []
+        self.epoch = epoch
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, batch):
+        # Keras may read the first batches twice, but they can be taken only once.
+        if batch < len(self._first):
+            return self._first[batch]
+        item = self._next()
+        if batch < _READ_BEFORE:
+            self._first.append(item)
+        return item
+
+    def _next(self):
+        for attempt in range(2):
+            if self._iterator is None:
+                self._iterator = iter(self.data)
+            for item in self._iterator:
+                return _as_arrays(item)
+            if self.once or attempt:
+                raise ValueError(
+                    f"The {type(self.data).__name__} has no more batches in epoch "
+                    f"{self.epoch + 1}: it must give steps_per_epoch of them for each "
+                    "epoch (and guess_steps before the first)."
+                )
+            self._iterator = None
+        return None
+
+
+class KeptBatches(keras.utils.PyDataset):
+    """Batches that are there already.
+
+    Parameters
+    ----------
+    batches : list of tuples
+        ``(images, targets)`` or ``(images, targets, weights)``.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.training.batches import KeptBatches
+    >>> len(KeptBatches([([0.0, 0.5], [0, 1]), ([1.0], [1])]))
+    2
+    """
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, batch):
+        return self.batches[batch]
+
+
+def _length(data):
+    try:
+        return len(data)
+    except TypeError:  # unknown or infinite
+        return None
+
+
+def _as_arrays(batch):
+    if not isinstance(batch, tuple | list):
+        return batch
+    return tuple(part if isinstance(part, list) else np.asarray(part) for part in batch)
+
+
+def _count_steps(stream, steps):
+    if steps is not None and stream.num_batches is not None:
+        raise ValueError(
+            "steps_per_epoch is for data that do not say how many batches they have, "
+            f"but this stream has {stream.num_batches}. Leave it out."
+        )
+    number = stream.num_batches if steps is None else steps
+    if not number:
+        raise ValueError(
+            "A stream says how many batches it has (len(stream) above 0), but got "
+            f"{number}. Pass steps_per_epoch for one without an end."
+        )
+    return number
+
+
+def _generator(seed, epoch, batch=-1):
+    # Order (0) and augmentation (from 1) have generators of their own, so that no
+    # number depends on how many were drawn before an interruption.
+    return np.random.default_rng([seed, epoch, batch + 1])
+
+
+def _augmented(images, data, batch):
+    if data.augment is None:
+        return images
+    shape, rng = images.shape, _generator(data.seed, data.epoch, batch)
+    images = np.asarray(data.augment(images, rng))
+    if images.shape != shape:
+        raise ValueError(
+            f"augment(images, rng) returns images of the same shape, {shape}, but "
+            f"returned {images.shape}."
+        )
+    return images.astype("float32", copy=False)
+
+
+def as_batches(
+    model,
+    head,
+    images,
+    labels,
+    batch_size,
+    *,
+    seed=0,
+    augment=None,
+    sample_weight=None,
+    class_weight=None,
+    steps_per_epoch=None,
+):
+    """Turn whatever `train_crnn_model` takes into batches, or say what is wrong.
+
+    Parameters
+    ----------
+    model, head
+        What is trained, and its head.
+    images, labels, batch_size, seed, augment
+        As in `train_crnn_model`.
+    sample_weight, class_weight, steps_per_epoch
+        As in `train_crnn_model`.
+
+    Returns
+    -------
+    ShuffledBatches or ShuffledStream
+        With ``set_epoch(epoch)``.
+
+    Raises
+    ------
+    ValueError
+        As `train_crnn_model`.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.network import heads
+    >>> from crnn_tutorial.training.batches import as_batches
+    >>> model = ct.build_rnn_model((8, 8, 1), num_classes=10)
+    >>> train = ct.load_digits().train[:100]
+    >>> len(as_batches(model, heads.of(model), train, None, batch_size=30))
+    4
+    """
+    check_count("batch_size", batch_size)
+    if steps_per_epoch is not None:
+        check_count("steps_per_epoch", steps_per_epoch)
+    images, labels = _unpack(images, labels)
+    stream = _as_stream(images, steps_per_epoch)
+    if stream is None:
+        if steps_per_epoch is not None:
+            raise ValueError(
+                "steps_per_epoch is for a stream that does not say how many batches it "
+                "has; arrays are cut into batches of batch_size. Leave it out."
+            )
+        data = prepare(model, head, images, labels, sample_weight, class_weight)
+        data = _cut(model, data, batch_size, seed, augment)
+        _check_devices(model, head, data)
+        return data
+    if labels is not None or sample_weight is not None:
+        raise ValueError(
+            "A stream brings its own labels and weights, in batches (images, labels) "
+            "or (images, labels, weights): pass None for train_labels and leave "
+            "sample_weight out."
+        )
+    encode = _encoder(model, head, class_weight)
+    endless = steps_per_epoch if stream is images else None
+    data = ShuffledStream(stream, seed, augment, encode, endless)
+    check_stream(model, data)
+    return data
+
+
+def _unpack(images, labels):
+    """Return images and labels apart, also where they came together."""
+    if isinstance(images, keras.utils.PyDataset):
+        return images, labels
+    if hasattr(images, "train") and hasattr(images, "test"):
+        raise ValueError(
+            "A Dataset has several splits: pass one of them, such as dataset.train."
+        )
+    if hasattr(images, "images") and hasattr(images, "targets"):
+        if labels is not None:
+            raise ValueError(
+                "A Split brings its own labels: pass None for train_labels."
+            )
+        return images.images, images.targets
+    return images, labels
+
+
+def _as_stream(images, steps=None):
+    """Return a stream, or None if there are arrays."""
+    if isinstance(images, keras.utils.PyDataset):
+        return images
+    iterated = hasattr(images, "__iter__") and not hasattr(images, "__getitem__")
+    return IteratedStream(images, steps) if iterated else None
+
+
+def _cut(model, data, batch_size, seed, augment=None):
+    images, targets, weights = data
+    widths = None
+    if _width_is_free(model):
+        images = _pad_to_a_step(model, images)
+        widths = _widths(model, images)
+    return ShuffledBatches(images, targets, batch_size, seed, augment, weights, widths)
+
+
+def _check_devices(model, head, data):
+    """Refuse batches that leave a device without an image, which CTC cannot bear."""
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's
+    devices = strategy.num_replicas_in_sync if strategy else 1
+    number, size = len(data.images), data.batch_size
+    for images in {min(size, number), number % size or size}:
+        share = -(-images // devices)  # of each device, and the last gets what is left
+        if isinstance(head, heads.ReadText) and share * (devices - 1) >= images:
+            raise ValueError(
+                f"{number} images in batches of {size} make a batch of {images} for "
+                f"{devices} devices, and CTC needs an image on each. Choose another "
+                "batch_size, or leave some images out."
+            )
+
+
+def _width_is_free(model):
+    pooled = any(isinstance(layer, PoolMask) for layer in model.layers)
+    return pooled and model.input_shape[2] is None
+
+
+def _pad_to_a_step(model, images):
+    """Let a batch of the narrowest images have one step: padding changes nothing."""
+    missing = pixels_of_a_step(model) - images.shape[2]
+    if missing <= 0:
+        return images
+    missing = (0, 0), (0, 0), (0, missing), (0, 0)
+    return np.pad(images, missing, constant_values=-1)
+
+
+def _widths(model, images):
+    """Return how wide a batch must be for each image: without the padding of others."""
+    widest, smallest = images.shape[2], pixels_of_a_step(model)
+    real = [(image != -1).any(axis=(0, 2)) for image in images]
+    ends = [int(row.size - row[::-1].argmax()) if row.any() else 0 for row in real]
+    widths = np.maximum(ends, smallest)
+    if model.jit_compile:
+        # Each width is compiled anew: at most four for each doubling.
+        quarter = 2 ** np.maximum(np.floor(np.log2(widths)) - 2, 0)
+        widths = np.ceil(widths / quarter) * quarter
+    return np.minimum(widths, widest).astype(int)
+
+
+def for_fit(model, data):
+    """Return what Keras' ``fit`` gets, on TensorFlow with the axes named that vary.
+
+    Keras learns them there from the first two batches alone: a later batch that is the
+    first to have another width would stop the training.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What is trained.
+    data : ShuffledBatches, ShuffledStream, KeptBatches or anything else
+        What it is trained on; what Keras makes of anything else is right.
+
+    Returns
+    -------
+    keras.utils.PyDataset, tf.data.Dataset or what came
+        The same batches.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.training.batches import for_fit
+    >>> model = ct.build_rnn_model((8, 8, 1), num_classes=10)
+    >>> for_fit(model, None) is None
+    True
+    """
+    streamed = isinstance(data, ShuffledStream)
+    varies = None in model.input_shape[1:] or (
+        streamed and isinstance(data.stream, IteratedStream)
+    )
+    if (
+        keras.backend.backend() != "tensorflow"
+        or not varies
+        or not isinstance(data, ShuffledBatches | ShuffledStream | KeptBatches)
+        or data.workers > 1
+        or data.use_multiprocessing
+    ):
+        return data
+    import tensorflow as tf
+
+    def batches():
+        data.on_epoch_begin()
+        yield from (data[batch] for batch in range(len(data)))
+        data.on_epoch_end()
+
+    images, targets, *weights = map(np.asarray, data[0])
+    texts = not isinstance(data, ShuffledBatches) and len(model.output_shape) == 3
+    shapes = [
+        (None, *model.input_shape[1:]),
+        (None,) * targets.ndim if texts else (None, *targets.shape[1:]),
+        *((None, *array.shape[1:]) for array in weights),
+    ]
+    arrays = images, targets, *weights
+    signature = tuple(map(tf.TensorSpec, shapes, (array.dtype for array in arrays)))
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    known = tf.data.experimental.assert_cardinality(len(data))
+    return dataset.apply(known).prefetch(tf.data.AUTOTUNE)
+
+
+def check_model(model):
+    """Return the head of a model that can be trained, or say why it cannot."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"The first argument is a keras.Model, but got {type(model).__name__}. "
+            "Build one with ct.build_crnn_model(input_shape, num_classes)."
+        )
+    if not model.compiled:
+        raise ValueError(
+            f"The model {model.name!r} is not compiled. Call model.compile(optimizer="
+            '"adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"]).'
+        )
+    if len(getattr(model, "input_shape", None) or ()) not in (3, 4, 5):
+        raise ValueError(
+            f"The model {model.name!r} does not take images: its input has the shape "
+            f"{getattr(model, 'input_shape', 'unknown')}, but expected (batch, height, "
+            "width, channels), one more axis for clips, or (batch, frames, features). "
+            "Begin it with keras.Input."
+        )
+    return heads.of(model)
+
+
+def prepare(
+    model, head, images, labels, sample_weight=None, class_weight=None, what="train"
+):
+    """Return images, targets and weights that fit the model, or say what is wrong."""
+    if labels is None:
+        raise ValueError(
+            f"The {what} images have no labels: only a stream or a Split brings its "
+            "own."
+        )
+    images = check_images(
+        _stack(images),
+        labels,
+        rank=len(model.input_shape),
+        padded=not isinstance(head, heads.Classify) or _masks_frames(model),
+        name=f"{what} images",
+    )
+    _check_shape(model, images)
+    targets = _encode_labels(head, labels)
+    if isinstance(head, heads.ReadText):
+        _check_lengths(model, _pad_to_a_step(model, images), targets, list(labels))
+    weights = image_weights(head, targets, sample_weight, class_weight)
+    if weights is not None and not weights.any():
+        raise ValueError("The weight is 0 for every image: nothing would be learnt.")
+    weights = _in_the_losss_rank(head, weights)
+    return images, _in_the_losss_form(model, targets), weights
+
+
+def image_weights(head, targets, sample_weight=None, class_weight=None):
+    """Return how much each image counts, or say why that cannot be known.
+
+    Parameters
+    ----------
+    head : Classify, ReadText or ReadPositions
+        Which knows the classes.
+    targets : array of int
+        Encoded, one or one row for each image.
+    sample_weight, class_weight
+        As in `train_crnn_model`.
+
+    Returns
+    -------
+    array of float32 or None
+        ``(images,)``; None where every image counts once.
+
+    Raises
+    ------
+    ValueError
+        If the weights are none, or do not fit the images or classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.network import heads
+    >>> from crnn_tutorial.training.batches import image_weights
+    >>> classify, labels = heads.Classify(2), np.array([0, 0, 0, 1])
+    >>> image_weights(classify, labels, class_weight={1: 9}).tolist()
+    [1.0, 1.0, 1.0, 9.0]
+    """
+    table = _class_table(head, class_weight, targets)
+    return _combine(_check_weights(sample_weight, len(targets)), table, targets)
+
+
+def _combine(weights, table, targets):
+    if table is None:
+        return weights
+    return table[targets] * (1 if weights is None else weights)
+
+
+def _in_the_losss_rank(head, weights):
+    # Each position of a text has a loss of its own.
+    positions = weights is not None and isinstance(head, heads.ReadPositions)
+    return weights[:, None] if positions else weights
+
+
+def came_one_by_one(images):
+    """Tell whether images are a list, or an array or a table's column of objects."""
+    boxed = getattr(images, "dtype", None) == np.dtype("O")
+    return boxed or isinstance(images, list | tuple)
+
+
+def _stack(images):
+    """Return one array, also of a list or an object array of images of one size."""
+    if not came_one_by_one(images):
+        return images
+    found = [np.asarray(image) for image in images]
+    shapes = sorted({image.shape for image in found})
+    if len(shapes) > 1:
+        raise ValueError(
+            f"Images for one model have one size, but got {shapes[0]} and {shapes[1]}. "
+            "Resize them (ct.resize_image)."
+        )
+    return np.array(found)
+
+
+def _plain(labels):
+    """Return labels without the clothes: no index of a table, no array of objects."""
+    if isinstance(labels, list | tuple):
+        return labels
+    labels = np.asarray(labels)
+    return np.array(labels.tolist()) if labels.dtype == object else labels
+
+
+def _in_the_losss_form(model, targets):
+    if _wants_one_hot(model.loss):
+        return keras.utils.to_categorical(targets, model.output_shape[-1])
+    return targets
+
+
+def _check_weights(weights, number):
+    """Return one weight for each image, or None."""
+    if weights is None:
+        return None
+    weights = np.asarray(weights)
+    if weights.shape == (number, 1):
+        weights = weights[:, 0]
+    if weights.shape != (number,) or weights.dtype.kind not in "fiub":
+        raise ValueError(
+            f"sample_weight is one number for each of {number} images, but got "
+            f"{weights.dtype} of shape {weights.shape}."
+        )
+    weights = weights.astype("float32")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(
+            "sample_weight is finite and at least 0, but got values from "
+            f"{weights.min()} to {weights.max()}."
+        )
+    return weights
+
+
+def _class_table(head, class_weight, targets=None):
+    """Return the weight of each class, ``(classes,)``, or None."""
+    if class_weight is None:
+        return None
+    if not isinstance(head, heads.Classify):
+        raise ValueError(
+            "class_weight is for models that classify: weigh the images of a reader "
+            "with sample_weight."
+        )
+    classes = head.num_classes
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        return _balance(targets, classes)
+    if not isinstance(class_weight, dict) or not class_weight:
+        raise ValueError(
+            'class_weight is "balanced" or {class: weight}, such as {0: 1, 1: 9}, but '
+            f"got {class_weight!r:.60}."
+        )
+    unknown = [key for key in class_weight if key not in range(classes)]
+    values = np.array(list(class_weight.values()))
+    wrong = values.dtype.kind not in "fiu" or not np.isfinite(values).all()
+    if unknown or wrong or values.min() < 0:
+        raise ValueError(
+            f"class_weight names classes from 0 to {classes - 1} and gives each a "
+            f"finite weight of at least 0, but got {class_weight!r:.60}."
+        )
+    table = np.ones(classes, "float32")
+    table[[int(key) for key in class_weight]] = values
+    return table
+
+
+def _balance(targets, classes):
+    """Let each class that occurs count alike, and an image 1 on average."""
+    if targets is None:
+        raise ValueError(
+            'class_weight="balanced" counts all labels, which a stream does not show '
+            "beforehand: pass {class: weight}."
+        )
+    counts = np.bincount(targets, minlength=classes)
+    present = np.count_nonzero(counts)
+    return (len(targets) / (present * np.maximum(counts, 1))).astype("float32")
+
+
+def _encoder(model, head, class_weight):
+    # No closure: with multiprocessing a stream is sent to other processes.
+    table = _class_table(head, class_weight)
+    classes = model.output_shape[-1] if _wants_one_hot(model.loss) else None
+    return functools.partial(_encode_batch, head=head, table=table, classes=classes)
+
+
+def _encode_batch(images, labels, weights=None, *, head, table, classes):
+    """Return what the model trains on of one batch of a stream."""
+    known = isinstance(head, heads.ReadText | heads.ReadPositions)
+    if known and np.asarray(labels).dtype.kind not in "OSU":
+        targets = np.asarray(labels)  # classes already
+    else:
+        targets = _encode_labels(head, labels)
+    weights = _combine(_check_weights(weights, len(images)), table, targets)
+    weights = _in_the_losss_rank(head, weights)
+    if classes is not None:
+        targets = keras.utils.to_categorical(targets, classes)
+    return (images, targets) if weights is None else (images, targets, weights)
+
+
+def _encode_labels(head, labels):
+    if isinstance(head, heads.Classify):
+        return head.encode(_plain(labels))
+    if isinstance(labels, str):
+        return head.encode(labels)  # which refuses a single text
+    # TensorFlow's strings are bytes.
+    return head.encode([t.decode() if isinstance(t, bytes) else t for t in labels])
+
+
+def _masks_frames(model):
+    return any(isinstance(layer, FrameMask) for layer in model.layers)
+
+
+def prepare_validation(model, head, data, batch_size):
+    """Return what ``fit`` validates on, or say what is wrong."""
+    if data is None:
+        return None
+    if isinstance(data, tuple | list) and len(data) in (2, 3):
+        images, labels, *weights = data
+    else:
+        if hasattr(data, "__next__"):
+            raise ValueError(
+                "validation_data are read again after each epoch, which a "
+                f"{type(data).__name__} cannot be: pass arrays, a Split or a "
+                "keras.utils.PyDataset."
+            )
+        images, labels = _unpack(data, None)
+        weights = []
+        stream = _as_stream(images) if labels is None else None
+        if stream is not None:
+            return ShuffledStream(stream, None, encode=_encoder(model, head, None))
+        if labels is None:
+            raise ValueError(
+                "validation_data is (images, labels), (images, labels, weights), a "
+                f"Split or a stream, but got {type(data).__name__}."
+            )
+    prepared = prepare(model, head, images, labels, *weights, what="validation")
+    return _cut(model, prepared, batch_size, seed=None)
+
+
+def _check_shape(model, images):
+    expected, got = model.input_shape[1:], images.shape[1:]
+    pairs = zip(expected, got, strict=True)
+    if any(side not in (None, length) for side, length in pairs):
+        raise ValueError(
+            f"The model takes images of shape {expected}, but got {got}. Build it for "
+            "input_shape=images.shape[1:], or resize the images (ct.resize_image)."
+        )
+
+
+def check_stream(model, data):
+    """Refuse a stream whose first batch does not fit the model."""
+    batch = data.stream[0]
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+        raise ValueError(
+            "A batch of a stream is a tuple (images, labels) or (images, labels, "
+            f"weights), but got {type(batch).__name__}."
+        )
+    if np.ndim(batch[0]) == len(model.input_shape) - 1:
+        raise ValueError(
+            "A stream gives batches, but this one gives images one by one: their shape "
+            f"is {np.shape(batch[0])}. Put some together first (dataset.batch(32))."
+        )
+    images = check_images(*batch[:2], rank=len(model.input_shape), padded=True)
+    _check_shape(model, images)
+    data.read(0)
+
+
+def _check_lengths(model, images, targets, texts):
+    """Refuse a text that needs more steps than its image has: an infinite loss."""
+    real_steps = keras.Model(model.input, model.layers[-1].input[1])
+    some = range(0, len(images), 1024)
+    masks = [real_steps(images[i : i + 1024]) for i in some]
+    steps = np.concatenate([keras.ops.convert_to_numpy(m).sum(axis=-1) for m in masks])
+    doubled = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
+    needed = (targets > 0).sum(axis=1) + doubled.sum(axis=1)
+    too_long = np.flatnonzero(needed > steps)
+    if len(too_long):
+        i = too_long[0]
+        # Rounded up, so that images of this width do fit.
+        widen = math.ceil(10 * (needed / np.maximum(steps, 1)).max()) / 10
+        raise ValueError(
+            f"{len(too_long)} of {len(texts)} texts are too long for their images. The "
+            f"first is text {i}, {texts[i]!r:.60}: it needs {needed[i]} steps (one for "
+            "each character, and one between two that are the same), but its image has "
+            f"{steps[i]}. To fit all: images {widen:.1f} times as wide, or a model "
+            "that halves the width less often (build_text_recognizer, pools=)."
+        )
+
+
+def _wants_one_hot(loss):
+    name = (
+        loss
+        if isinstance(loss, str)
+        else getattr(loss, "__name__", type(loss).__name__)
+    )
+    name = name.lower().replace("_", "")
+    return "categorical" in name and "sparse" not in name

@@ -1,0 +1,273 @@
+"""Answers there and back: labels, texts, and CTC against all paths one by one."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import crnn_tutorial as ct
+from crnn_tutorial.data.text.alphabet import Alphabet
+from crnn_tutorial.network import heads
+from crnn_tutorial.network.heads import Classify, ReadPositions, ReadText
+
+quick = settings(max_examples=30, deadline=None, derandomize=True)
+
+
+class TestAlphabet:
+    @quick
+    @given(st.lists(st.text(max_size=12), min_size=1))
+    def test_any_text_comes_back_as_it_was(self, texts):
+        assume(any(texts))
+        alphabet = Alphabet.from_texts(texts)
+        assert list(alphabet.characters) == sorted(set("".join(texts)))
+        classes = alphabet.encode(texts)
+        assert classes.shape == (len(texts), max(map(len, texts)))
+        assert alphabet.decode(classes) == texts
+        assert classes.max() == len(alphabet.characters)  # 0 stays the blank
+
+    def test_chinese(self):
+        alphabet = Alphabet("卷积循环网络")
+        assert alphabet.encode(["循环", "网"]).tolist() == [[3, 4], [5, 0]]
+        assert alphabet.decode([[1, 2, 0], [6, 0, 0]]) == ["卷积", "络"]
+
+    def test_length_pads_and_refuses(self):
+        digits = Alphabet("0123456789")
+        assert digits.encode(["7"], length=3).tolist() == [[8, 0, 0]]
+        assert digits.encode(["", ""]).tolist() == [[0], [0]]
+        assert digits.encode([]).shape == (0, 1)
+        with pytest.raises(ValueError, match="A text has 4 characters, more than 3"):
+            digits.encode(["7", "2015"], length=3)
+
+    def test_unknown_characters_are_named_with_the_remedy(self):
+        with pytest.raises(
+            ValueError, match=r"does not have \['x', '环'\].*from_texts"
+        ):
+            Alphabet("ab").encode(["ab", "xa环"])
+
+    @pytest.mark.parametrize("texts", ["2015", [2015], [b"2015"], [None, "1"], [["1"]]])
+    def test_what_is_no_list_of_texts_is_refused(self, texts):
+        # A bare "2015" would silently become four texts of one character.
+        with pytest.raises(ValueError, match="one str for each image"):
+            Alphabet("0125").encode(texts)
+
+    def test_texts_may_come_as_an_array(self):
+        assert Alphabet("ab").encode(np.array(["ba", "a"])).tolist() == [[2, 1], [1, 0]]
+
+    @pytest.mark.parametrize(
+        ("characters", "message"), [("", "at least one"), ("abca", r"\['a'\] repeated")]
+    )
+    def test_it_has_each_character_once(self, characters, message):
+        with pytest.raises(ValueError, match=message):
+            Alphabet(characters)
+
+    def test_they_come_as_a_list_an_array_or_a_set(self):
+        for characters in (["b", "a"], np.array(["b", "a"]), ("b", "a"), iter("ba")):
+            assert Alphabet(characters) == Alphabet("ba")
+        assert Alphabet({"b", "c", "a"}).characters == "abc"  # a set has no order
+        assert Alphabet(frozenset("ba")).characters == "ab"
+
+    @pytest.mark.parametrize(
+        ("characters", "got"),
+        [
+            (["a", "e\u0301"], "but got 'e\u0301'"),
+            (["a", ""], "but got ''"),
+            ([0, 1], "but got 0"),
+            (b"ab", "but got b'ab'"),
+            (5, "but got 5"),
+            (None, "but got None"),
+            ([], r"but got \[\]"),
+        ],
+    )
+    def test_what_is_no_character_is_refused_at_construction(self, characters, got):
+        with pytest.raises(ValueError, match=f"a str of one code point, {got}"):
+            Alphabet(characters)
+
+    def test_messages_stay_short(self):
+        large = Alphabet([chr(0x4E00 + k) for k in range(7000)])
+        assert large.encode([chr(0x4E00 + 6999)]).tolist() == [[7000]]
+        assert len(repr(large)) < 100
+        with pytest.raises(ValueError, match=r"\(7,000 characters\) does not") as error:
+            large.encode(["".join(map(chr, range(0x100, 0x400)))])
+        assert len(str(error.value)) < 700
+        with pytest.raises(ValueError, match="repeated") as error:
+            Alphabet(large.characters * 2)
+        assert len(str(error.value)) < 700
+
+    def test_texts_that_are_none_are_named(self):
+        for method in (Alphabet("ab").encode, Alphabet.from_texts):
+            with pytest.raises(ValueError, match="but got nan at 1"):
+                method(["a", float("nan"), "b"])
+
+
+class TestClassify:
+    def test_integers_and_one_hot_rows_are_the_same_labels(self):
+        labels = np.array([2, 0, 1, 2])
+        head = Classify(3)
+        assert head.encode(labels).tolist() == [2, 0, 1, 2]
+        assert head.encode(labels.tolist()).tolist() == [2, 0, 1, 2]
+        assert head.encode(np.eye(3)[labels]).tolist() == [2, 0, 1, 2]
+        assert head.encode(np.eye(3, dtype=bool)[labels]).tolist() == [2, 0, 1, 2]
+
+    def test_both_ends_of_the_range_and_none_beyond(self):
+        head = Classify(3)
+        assert head.encode([0, 2]).tolist() == [0, 2]
+        with pytest.raises(ValueError, match="0 to 2 for 3 classes, but got 0 to 3"):
+            head.encode([0, 3])
+        with pytest.raises(ValueError, match="but got -1 to 2"):
+            head.encode([-1, 2])
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            ([0.0, 1.0], r"but got float64 of shape \(2,\)"),
+            ([[0], [1]], r"but got int64 of shape \(2, 1\)"),
+            (np.eye(4), r"one-hot rows of shape \(n, 3\), but got .* \(4, 4\)"),
+            (["cat", "dog"], r"but got <U3 of shape \(2,\)"),
+            ([[1, 1, 0]], "exactly one 1"),
+            ([[0, 0, 0]], "exactly one 1"),
+            ([[0.5, 0.5, 0]], "exactly one 1"),
+            ([[2, -1, 0]], "exactly one 1"),
+        ],
+    )
+    def test_what_is_no_label(self, labels, message):
+        with pytest.raises(ValueError, match=message):
+            Classify(3).encode(labels)
+
+    @pytest.mark.parametrize("number", [1, 0, -2, 2.5, "10", None])
+    def test_number_of_classes(self, number):
+        with pytest.raises(ValueError, match="whole number, at least 2, but got"):
+            Classify(number)
+
+    def test_score_of_each_image(self):
+        outputs = [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]
+        head = Classify(2)
+        assert head.decode(outputs).tolist() == [1, 0, 1]
+        assert head.per_image([1, 1, 1], outputs).tolist() == [1, 0, 1]
+        assert head.per_image(np.eye(2)[[1, 1, 1]], outputs).tolist() == [1, 0, 1]
+
+
+def collapse(path):
+    """The definition of Graves et al.: join equal neighbours, then drop blanks."""
+    kept = [k for t, k in enumerate(path) if t == 0 or path[t - 1] != k]
+    return tuple(k for k in kept if k != 0)
+
+
+def read(path, characters="abcd"):
+    """Decode logits whose best class at each step is that of the path."""
+    logits = np.eye(len(characters) + 1)[[list(path)]]
+    return ReadText(Alphabet(characters)).decode(logits)[0]
+
+
+class TestReadText:
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ([1, 1, 1], "a"),
+            ([1, 0, 1], "aa"),  # a blank keeps two equal letters apart
+            ([0, 1, 1, 0, 0, 1, 2, 2, 0], "aab"),
+            ([0, 0, 0], ""),
+            ([2, 1, 2], "bab"),
+        ],
+    )
+    def test_by_hand(self, path, text):
+        assert read(path) == text
+
+    @quick
+    @given(st.lists(st.integers(0, 4), min_size=1, max_size=20))
+    def test_any_path_collapses_by_the_definition(self, path):
+        assert read(path) == "".join("abcd"[k - 1] for k in collapse(path))
+
+    def test_a_batch_of_texts_of_different_lengths(self):
+        outputs = np.eye(3)[[[1, 0, 1, 2], [0, 0, 2, 2], [0, 0, 0, 0]]]
+        head = ReadText(Alphabet("ab"))
+        assert head.decode(outputs) == ["aab", "b", ""]
+        assert head.per_image(["aab", "ab", ""], outputs).tolist() == [1, 0, 1]
+        assert head.encode(["aab", "b"]).tolist() == [[1, 1, 2], [2, 0, 0]]
+
+
+class TestCtcLoss:
+    """Keras' loss, which we rely on, is what the book says: all paths, added up."""
+
+    # With room for the text: each letter a step, and a blank between equal letters.
+    TEXTS = ["", "a", "b", "ab", "aa", "aba", "abab", "aab"]
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_it_is_minus_the_log_of_the_sum_over_all_paths(self, text):
+        steps, classes = 4, 3
+        logits = np.random.default_rng(len(text)).normal(size=(1, steps, classes))
+        chances = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=1, keepdims=True)
+        target = Alphabet("ab").encode([text])
+        wanted = tuple(k for k in target[0] if k)
+        total = sum(
+            math.prod(chances[t, k] for t, k in enumerate(path))
+            for path in itertools.product(range(classes), repeat=steps)
+            if collapse(path) == wanted
+        )
+        loss = keras.losses.CTC()(target, logits.astype("float32"))
+        assert float(loss) == pytest.approx(-math.log(total), abs=1e-5)
+
+
+class TestReadPositions:
+    def test_there_and_back(self):
+        head = ReadPositions(Alphabet("ab"), positions=3)
+        classes = head.encode(["ba", "", "aab"])
+        assert classes.tolist() == [[2, 1, 0], [0, 0, 0], [1, 1, 2]]
+        assert head.decode(np.eye(3)[classes]) == [
+            "ba",
+            "",
+            "aab",
+        ]  # "aa" is not joined
+        assert head.per_image(["ba", "b", "aab"], np.eye(3)[classes]).tolist() == [
+            1,
+            0,
+            1,
+        ]
+
+    def test_a_longer_text_has_no_place(self):
+        with pytest.raises(ValueError, match="A text has 4 characters, more than 3"):
+            ReadPositions(Alphabet("ab"), positions=3).encode(["abab"])
+
+    @pytest.mark.parametrize("positions", [0, -1, 1.5, None])
+    def test_number_of_positions(self, positions):
+        with pytest.raises(ValueError, match="positions is a whole number, at least 1"):
+            ReadPositions(Alphabet("ab"), positions)
+
+
+class TestHeadOfAModel:
+    def test_it_is_read_off_the_last_layer(self):
+        digits = Alphabet("0123456789")
+        fixed = ct.build_fixed_length_reader((8, 16, 1), digits, 4, filters=(2,))
+        reader = ct.build_text_recognizer((8, None, 1), digits, filters=(2,), units=2)
+        classifier = ct.build_rnn_model((8, 8, 1), 5, units=2)
+        assert heads.of(fixed) == ReadPositions(digits, 4)
+        assert heads.of(reader) == ReadText(digits)
+        assert heads.of(classifier) == Classify(5)
+
+    @pytest.mark.parametrize(
+        "last",
+        [
+            [keras.layers.Dense(4, activation="softmax")],
+            [keras.layers.Dense(4), keras.layers.Softmax()],
+        ],
+        ids=["dense", "softmax"],
+    )
+    def test_a_classifier_of_your_own_works_too(self, last):
+        assert heads.of(keras.Sequential([keras.Input((3,)), *last])) == Classify(4)
+
+    def test_another_ending_is_refused_by_name(self):
+        layer = keras.layers.Dense(4, activation="sigmoid")
+        model = keras.Sequential([keras.Input((3,)), layer], name="mine")
+        with pytest.raises(
+            ValueError, match="'mine' ends in a Dense layer, but expected"
+        ):
+            heads.of(model)
+
+    def test_a_softmax_at_each_place_is_no_classifier_of_images(self):
+        layer = keras.layers.Dense(4, activation="softmax")
+        model = keras.Sequential([keras.Input((8, 8, 3)), layer])
+        with pytest.raises(ValueError, match="ends in a Dense layer"):
+            heads.of(model)
