@@ -14,7 +14,7 @@ import timeit
 import numpy as np
 
 import crnn_tutorial as ct
-from crnn_tutorial.network import heads
+from crnn_tutorial.tasks.text import ReadText
 
 random = np.random.default_rng(0).random
 
@@ -47,7 +47,7 @@ def main():
     """Print a line for each: the best of three, and the limit."""
     digits = random((128, 28, 28, 1), dtype="float32")
     lines = random((16, 32, 96, 1), dtype="float32")
-    head, steps = heads.ReadText(ct.Alphabet("abc")), random((500, 25, 4))
+    head, steps = ReadText(ct.Alphabet("abc")), random((500, 25, 4))
     measured = {
         "import crnn_tutorial": (min(import_seconds() for _ in range(3)), 0.15),
         "load_digit_strings, 3,000 lines": (

@@ -34,6 +34,7 @@ import crnn_tutorial as ct
 from crnn_tutorial.judging.seeds import describe_run
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.layers import MapToSequence
+from crnn_tutorial.tasks.text import ReadText
 from crnn_tutorial.training.ctc_start import LEFT
 
 RESULTS = Path(__file__).resolve().parents[1] / "results/text_robust.json"
@@ -152,7 +153,7 @@ def read_share(split, alphabet):
 
     def score(model):
         logits = model.predict(split.images, batch_size=128, verbose=0)
-        texts = heads.ReadText(alphabet).decode(logits)
+        texts = ReadText(alphabet).decode(logits)
         return ct.exact_match(split.targets, texts)
 
     return score

@@ -18,6 +18,7 @@ from crnn_tutorial.judging.tables import ResultTable, count
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks import reading
+from crnn_tutorial.tasks.classification import Classify
 from crnn_tutorial.training import batches
 from crnn_tutorial.training.train import set_seed, train_crnn_model
 
@@ -147,7 +148,7 @@ def _weigh(model, targets, per_image, sample_weight, class_weight):
     if isinstance(model, keras.Model):
         head = heads.of(model)
     else:
-        head = heads.Classify(int(np.max(targets)) + 1)
+        head = Classify(int(np.max(targets)) + 1)
     targets = head.encode(targets)
     weights = batches.image_weights(head, targets, sample_weight, class_weight)
     return float(np.average(per_image, weights=weights))
@@ -184,9 +185,7 @@ def _predict(model, split):
 
 
 def _reads_lines(model):
-    head = heads.of(model)
-    reads = isinstance(head, heads.ReadText | heads.ReadPositions)
-    return reads and len(model.input_shape) == 4
+    return hasattr(heads.of(model), "alphabet") and len(model.input_shape) == 4
 
 
 def _is_list(images):

@@ -7,7 +7,7 @@ import keras
 
 from crnn_tutorial.data.files import check_zip
 from crnn_tutorial.network import backbones
-from crnn_tutorial.network import layers as registered  # noqa: F401 (load_model)
+from crnn_tutorial.network.heads import load_tasks
 
 # What an input_shape says, with an example for the messages.
 IMAGE = {"height": 28, "width": 28, "channels": 1}
@@ -57,6 +57,7 @@ def load_model(path):
             f"{path.name} is no .keras file (it is damaged or of another format). "
             "Save the model with model.save('name.keras')."
         ) from error
+    load_tasks()
     try:
         return keras.saving.load_model(path)
     except MemoryError:
@@ -70,21 +71,59 @@ def load_model(path):
         ) from error
 
 
-def _assemble(inputs, features, head, dropout, learning_rate):
-    return _compile(keras.Model(inputs, head(features, dropout)), head, learning_rate)
+def assemble(inputs, features, head, dropout=0.0, learning_rate=1e-3):
+    """Put a head on the features of a backbone, and compile the model.
 
+    Parameters
+    ----------
+    inputs : keras.KerasTensor
+        What the model takes.
+    features : Features
+        From a backbone.
+    head : Head, or dict of Head
+        Several heads have names: the model then returns a dict, and is trained on one.
+    dropout : float
+        Share of features dropped before the last layer, in [0, 1).
+    learning_rate : float
+        Of the Adam optimiser.
 
-def _compile(model, head, learning_rate):
-    loss = keras.losses.CTC() if head.loss == "ctc" else head.loss
+    Returns
+    -------
+    keras.Model
+        Compiled with the loss and the metrics of the head.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network import backbones
+    >>> from crnn_tutorial.network.assemble import assemble
+    >>> from crnn_tutorial.tasks.classification import Classify
+    >>> image = keras.Input((16, 64, 1))
+    >>> features = backbones.columns(image, (8, 16), units=4)
+    >>> assemble(image, features, Classify(10)).output_shape
+    (None, 10)
+    """
+    several = isinstance(head, dict)
+    heads = head if several else {"": head}
+    outputs = {name: one(features, dropout) for name, one in heads.items()}
+    losses = {name: _loss(one) for name, one in heads.items()}
+    metrics = {name: list(one.metrics) for name, one in heads.items()}
+    if not several:
+        outputs, losses, metrics = outputs[""], losses[""], metrics[""]
+    model = keras.Model(inputs, outputs)
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss=loss,
-        metrics=list(head.metrics),
+        loss=losses,
+        metrics=metrics,
         jit_compile=_jit_compile(),
     )
     # Otherwise a model saved before its first training loads with a warning.
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _loss(head):
+    return keras.losses.CTC() if head.loss == "ctc" else head.loss
 
 
 def _jit_compile():
@@ -95,9 +134,9 @@ def _jit_compile():
     return "auto" if keras.distribution.list_devices("gpu") else False
 
 
-def _check_shape(input_shape, example, free=None):
+def check_shape(input_shape, example, free=None):
     """As whole numbers; the axis called ``free`` may be None, which is any size."""
-    shape = _whole_numbers(input_shape)
+    shape = whole_numbers(input_shape)
     right = len(shape) == len(example) and all(
         n is not None or (name == free and given is None)
         for n, name, given in zip(shape, example, input_shape, strict=True)
@@ -112,7 +151,7 @@ def _check_shape(input_shape, example, free=None):
     return shape
 
 
-def _whole_numbers(values):
+def whole_numbers(values):
     """As a tuple, empty if it is none, with None for what is no number above 0."""
     values = values if isinstance(values, (tuple, list)) else ()
     return tuple(int(n) if _is_count(n) else None for n in values)
@@ -122,10 +161,11 @@ def _is_count(value):
     return isinstance(value, numbers.Integral) and value > 0
 
 
-def _check_filters(filters, height, width):
+def check_filters(filters, height, width):
+    """As whole numbers, by default as many as the image bears; or say what is wrong."""
     if filters is None:
         filters = backbones.default_filters(height, width or height)
-    counts = _whole_numbers(filters)
+    counts = whole_numbers(filters)
     if not counts or None in counts:
         raise ValueError(
             "filters are whole numbers above 0, one for each block, such as (32, 64), "

@@ -9,6 +9,7 @@ import math
 
 from keras import layers
 
+from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.layers import (
     AttentionOverSteps,
     MapToSequence,
@@ -219,13 +220,12 @@ def columns(images, filters, units, recurrence="lstm", pools=None, mask=None):
     pools : sequence, optional
         Pooling window of each block; 2 by default.
     mask : keras.KerasTensor, optional
-        Real columns of the images ``(batch, width)``; then the mask of the steps is
-        returned too.
+        Real columns of the images ``(batch, width)``.
 
     Returns
     -------
-    keras.KerasTensor or tuple
-        Sequence ``(batch, steps, 2 * units)``; with a mask also ``(batch, steps)``.
+    Features
+        Sequence ``(batch, steps, 2 * units)``, and the mask of its real steps.
 
     References
     ----------
@@ -235,7 +235,7 @@ def columns(images, filters, units, recurrence="lstm", pools=None, mask=None):
     --------
     >>> import keras
     >>> from crnn_tutorial.network.backbones import columns
-    >>> tuple(columns(keras.Input((16, 64, 1)), (32, 64), units=64).shape)
+    >>> tuple(columns(keras.Input((16, 64, 1)), (32, 64), units=64).map.shape)
     (None, 16, 128)
     """
     x = images if mask is None else KeepColumns()(images, mask)
@@ -245,8 +245,7 @@ def columns(images, filters, units, recurrence="lstm", pools=None, mask=None):
         if mask is not None:
             x, mask = x
     x = MapToSequence("width", name="map_to_sequence")(x)
-    x = connect_steps(x, recurrence, units, mask)
-    return x if mask is None else (x, mask)
+    return Features(connect_steps(x, recurrence, units, mask), mask)
 
 
 def patches(images, filters, units, recurrence="lstm"):
@@ -268,7 +267,7 @@ def patches(images, filters, units, recurrence="lstm"):
 
     Returns
     -------
-    keras.KerasTensor
+    Features
         Map ``(batch, rows, columns, 2 * units)``.
 
     Raises
@@ -284,7 +283,7 @@ def patches(images, filters, units, recurrence="lstm"):
     --------
     >>> import keras
     >>> from crnn_tutorial.network.backbones import patches
-    >>> tuple(patches(keras.Input((64, 64, 3)), (32, 64), units=32).shape)
+    >>> tuple(patches(keras.Input((64, 64, 3)), (32, 64), units=32).map.shape)
     (None, 16, 16, 64)
     """
     if recurrence not in ("lstm", "order_blind"):
@@ -301,7 +300,7 @@ def patches(images, filters, units, recurrence="lstm"):
         else:
             name = f"each_patch_alone_{along}"
             x = layers.Dense(2 * units, activation="relu", name=name)(x)
-    return x
+    return Features(x)
 
 
 def frames(clips, filters, units, recurrence="lstm", mask=None):
@@ -323,8 +322,8 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
 
     Returns
     -------
-    keras.KerasTensor
-        Sequence ``(batch, frames, 2 * units)``.
+    Features
+        Sequence ``(batch, frames, 2 * units)``, and the mask.
 
     References
     ----------
@@ -336,7 +335,7 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
     --------
     >>> import keras
     >>> from crnn_tutorial.network.backbones import frames
-    >>> tuple(frames(keras.Input((8, 16, 32, 1)), (16, 32), units=32).shape)
+    >>> tuple(frames(keras.Input((8, 16, 32, 1)), (16, 32), units=32).map.shape)
     (None, 8, 64)
     """
     x = clips
@@ -352,9 +351,9 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
         )
         x = layers.Bidirectional(cell, name=recurrence)(x, mask=mask)
         average = layers.GlobalAveragePooling2D(**CHANNELS_LAST)
-        return PerFrame(average, name="average_of_frame")(x)
+        return Features(PerFrame(average, name="average_of_frame")(x), mask)
     x = PerFrame(layers.Flatten(**CHANNELS_LAST), name="flatten_frame")(x)
-    return connect_steps(x, recurrence, units, mask)
+    return Features(connect_steps(x, recurrence, units, mask), mask)
 
 
 def _normalize_frames(x, name, mask):

@@ -1,15 +1,112 @@
-"""One class for each image: the CRNN, and its rivals."""
+"""One class for each image: the head, the CRNN, and its rivals."""
+
+import numbers
+from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
+import numpy as np
+from keras import layers
 
+from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import (
-    IMAGE,
-    _assemble,
-    _check_filters,
-    _check_shape,
-)
+from crnn_tutorial.network.assemble import IMAGE, assemble, check_filters, check_shape
+from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.layers import MapToSequence
+from crnn_tutorial.network.masks import CHANNELS_LAST
+
+
+@heads.register(layers.Softmax)
+@heads.register(layers.Dense)
+@dataclass(frozen=True)
+class Classify(heads.Head):
+    """One class for each image (or clip): average, dense, softmax.
+
+    Parameters
+    ----------
+    num_classes : int
+        At least 2.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.tasks.classification import Classify
+    >>> head = Classify(3)
+    >>> head.encode([[0, 0, 1], [1, 0, 0]]).tolist()  # one-hot or integers
+    [2, 0]
+    >>> head.decode([[0.1, 0.2, 0.7]]).tolist()
+    [2]
+    """
+
+    num_classes: int
+    loss: ClassVar[str] = "sparse_categorical_crossentropy"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
+    metric_name: ClassVar[str] = "accuracy"
+
+    def __post_init__(self):
+        if not isinstance(self.num_classes, numbers.Integral) or self.num_classes < 2:
+            raise ValueError(
+                "num_classes is a whole number, at least 2, but got "
+                f"{self.num_classes!r}: with one class there is nothing to decide."
+            )
+
+    @classmethod
+    def from_layer(cls, layer, shape):
+        """Return the head of a softmax over one row of classes, else None."""
+        activation = getattr(getattr(layer, "activation", None), "__name__", "")
+        softmax = isinstance(layer, layers.Softmax) or activation == "softmax"
+        one_row = len(shape) == 2  # with more axes: at each place
+        return cls(shape[-1]) if softmax and one_row else None
+
+    def __call__(self, features, dropout=0.0):
+        """Average over real steps (or places), then one probability for each class."""
+        x, mask = features
+        if len(x.shape) == 4:
+            x = layers.GlobalAveragePooling2D(name="average", **CHANNELS_LAST)(x)
+        else:
+            average = layers.GlobalAveragePooling1D(name="average", **CHANNELS_LAST)
+            x = average(x, mask=mask)
+        if dropout:
+            x = layers.Dropout(dropout, name="dropout")(x)
+        return layers.Dense(
+            int(self.num_classes), activation="softmax", name="probabilities"
+        )(x)
+
+    def encode(self, labels):
+        """Turn integer or one-hot labels ``(n,)`` or ``(n, classes)`` into integers."""
+        labels = np.asarray(labels)
+        if labels.dtype == object:  # a table's column
+            labels = np.array(labels.tolist())
+        if labels.ndim == 2 and labels.shape[1] == self.num_classes:
+            if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
+                raise ValueError(
+                    "One-hot labels have exactly one 1 in each row and 0 elsewhere."
+                )
+            return labels.argmax(axis=1)
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise ValueError(
+                f"Labels are integers of shape (n,) or one-hot rows of shape "
+                f"(n, {self.num_classes}), but got {labels.dtype} of shape "
+                f"{labels.shape}."
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
+            raise ValueError(
+                f"Labels run from 0 to {self.num_classes - 1} for {self.num_classes} "
+                f"classes, but got {labels.min()} to {labels.max()}."
+            )
+        return labels
+
+    def decode(self, outputs):
+        """Turn probabilities ``(n, classes)`` into the most probable class ``(n,)``."""
+        return np.argmax(outputs, axis=-1)
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the answer is right, else 0.0."""
+        return accuracy_per_image(self.encode(targets), self.decode(outputs))
 
 
 def build_crnn_model(
@@ -73,8 +170,8 @@ def build_crnn_model(
     >>> model.output_shape
     (None, 10)
     """
-    shape = height, width, _ = _check_shape(input_shape, IMAGE)
-    filters = _check_filters(filters, height, width)
+    shape = height, width, _ = check_shape(input_shape, IMAGE)
+    filters = check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     if sequence == "columns":
         features = backbones.columns(inputs, filters, units, recurrence)
@@ -82,9 +179,7 @@ def build_crnn_model(
         features = backbones.patches(inputs, filters, units, recurrence)
     else:
         raise ValueError(f'sequence is "columns" or "patches", not {sequence!r}.')
-    return _assemble(
-        inputs, features, heads.Classify(num_classes), dropout, learning_rate
-    )
+    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
 
 
 def build_cnn_model(
@@ -129,11 +224,11 @@ def build_cnn_model(
     >>> ct.receptive_field(model)
     (46, 46)
     """
-    shape = height, width, _ = _check_shape(input_shape, IMAGE)
-    filters = _check_filters(filters, height, width)
+    shape = height, width, _ = check_shape(input_shape, IMAGE)
+    filters = check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
-    x = _convolve(inputs, filters, units if whole_image else None)
-    return _assemble(inputs, x, heads.Classify(num_classes), dropout, learning_rate)
+    features = convolve(inputs, filters, units if whole_image else None)
+    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
 
 
 def build_rnn_model(
@@ -229,16 +324,15 @@ def build_lstm_model(
 def _build_scanner(
     cell, input_shape, num_classes, units, along, dropout, learning_rate
 ):
-    shape = _check_shape(input_shape, IMAGE)
+    shape = check_shape(input_shape, IMAGE)
     inputs = keras.Input(shape, name="image")
     sequence = MapToSequence(along, name="map_to_sequence")(inputs)
     states = backbones.connect_steps(sequence, cell, units)
-    return _assemble(
-        inputs, states, heads.Classify(num_classes), dropout, learning_rate
-    )
+    features = Features(states)
+    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
 
 
-def _convolve(x, filters, units=None):
+def convolve(x, filters, units=None):
     """The stem, then blocks of ``units`` filters until one place sees the image."""
     side = max(x.shape[1:3])
     for block, count in enumerate(filters):
@@ -250,4 +344,4 @@ def _convolve(x, filters, units=None):
         pool = tuple(min(2, side) for side in x.shape[1:3])
         x = backbones.convolution_block(x, units, str(block + 1), pool)
         block += 1
-    return x
+    return Features(x)

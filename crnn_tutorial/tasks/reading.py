@@ -103,7 +103,7 @@ def read_text(
     allowed = None if words is None else _encode_words(head, words)
     lines = fit_lines(model, images)
     outputs, pixels = predict_lines(model, lines, int(batch_size))
-    if isinstance(head, heads.ReadPositions):
+    if hasattr(head, "positions"):
         readings = _read_positions(head, outputs, allowed)
     elif beam_width == 1 and allowed is None and not return_confidence:
         return head.decode(outputs)
@@ -309,7 +309,7 @@ def alignment(probabilities, classes):
 
 def _check_reader(model):
     head = heads.of(model) if isinstance(model, keras.Model) else None
-    if not isinstance(head, heads.ReadText | heads.ReadPositions):
+    if not hasattr(head, "alphabet"):
         got = "it classifies" if head else f"it is a {type(model).__name__}"
         raise ValueError(
             f"The model does not read texts: {got}. Build one with "

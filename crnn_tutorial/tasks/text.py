@@ -1,6 +1,10 @@
-"""Builders of compiled models for lines of text."""
+"""Lines of text: the heads of readers, and their builders."""
 
 import math
+import numbers
+from dataclasses import dataclass
+from itertools import groupby
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -8,16 +12,19 @@ import numpy as np
 from crnn_tutorial.data.splits import Dataset
 from crnn_tutorial.data.text.alphabet import Alphabet
 from crnn_tutorial.data.text.ink import find_text
+from crnn_tutorial.metrics.keras_text import CharacterErrorRate, ExactMatch
+from crnn_tutorial.metrics.text import exact_match_per_image
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import (
     IMAGE,
-    _assemble,
-    _check_filters,
-    _check_shape,
-    _compile,
-    _whole_numbers,
+    assemble,
+    check_filters,
+    check_shape,
+    whole_numbers,
 )
-from crnn_tutorial.network.masks import ColumnMask, KeepColumns
+from crnn_tutorial.network.heads import Features
+from crnn_tutorial.network.layers import CharacterLogits, PositionProbabilities
+from crnn_tutorial.network.masks import CHANNELS_LAST, ColumnMask, KeepColumns
 
 # Fewer steps of a character than this cost accuracy, more of them time.
 STEPS = 4
@@ -25,6 +32,153 @@ STEPS = 4
 _LOOKED_AT = 200  # images of a dataset, to find how wide a character is
 
 LESS = 3  # logits by which a new character starts below the mean of the others
+
+
+@heads.register(CharacterLogits)
+@dataclass(frozen=True)
+class ReadText(heads.Head):
+    """A text of any length from the columns of an image, by CTC.
+
+    Parameters
+    ----------
+    alphabet : Alphabet
+        The characters that can be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.tasks.text import ReadText
+    >>> head = ReadText(ct.Alphabet("ab"))
+    >>> best_class_of_each_step = [1, 1, 0, 1, 2, 2]  # a a blank a b b
+    >>> head.decode(np.eye(3)[[best_class_of_each_step]])
+    ['aab']
+    """
+
+    alphabet: Alphabet
+    loss: ClassVar[str] = "ctc"
+    metric_name: ClassVar[str] = "exact match"
+    padded: ClassVar[bool] = True
+
+    @classmethod
+    def from_layer(cls, layer, shape):
+        """Return the head with the alphabet of the layer."""
+        return cls(Alphabet(layer.characters))
+
+    @property
+    def metrics(self):
+        """New Keras metrics for ``compile``: each model counts with its own."""
+        return ExactMatch(), CharacterErrorRate()
+
+    def __call__(self, features, dropout=0.0):
+        """Logits of each character at each real step ``(batch, steps, classes)``."""
+        sequence, mask = features
+        if dropout:
+            sequence = keras.layers.Dropout(dropout, name="dropout")(sequence)
+        characters = self.alphabet.characters
+        return CharacterLogits(characters, name="logits")(sequence, mask)
+
+    def encode(self, texts):
+        """Turn texts into padded classes ``(n, longest)``."""
+        return self.alphabet.encode(_as_str(texts))
+
+    def is_encoded(self, targets):
+        """Say whether a stream brings classes and no texts."""
+        return np.asarray(targets).dtype.kind not in "OSU"
+
+    def check(self, model, images, encoded, targets):
+        """Refuse a text that needs more steps than its image has: an infinite loss."""
+        _check_lengths(model, images, encoded, targets)
+
+    def decode(self, outputs):
+        """Best class of each step, repeats merged, blanks dropped: a list of str."""
+        best = np.argmax(outputs, axis=-1)  # (n, steps)
+        merged = [[k for k, _ in groupby(row)] for row in best.tolist()]
+        return self.alphabet.decode(merged)
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the whole text is right, else 0.0."""
+        return exact_match_per_image(targets, self.decode(outputs))
+
+
+@heads.register(PositionProbabilities)
+@dataclass(frozen=True)
+class ReadPositions(heads.Head):
+    """A text from a fixed number of positions: what a reader does without CTC.
+
+    Parameters
+    ----------
+    alphabet : Alphabet
+        The characters that can be read.
+    positions : int
+        The largest number of characters, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than one position.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.tasks.text import ReadPositions
+    >>> head = ReadPositions(ct.Alphabet("ab"), positions=3)
+    >>> head.decode(np.eye(3)[[[2, 1, 0]]])
+    ['ba']
+    """
+
+    alphabet: Alphabet
+    positions: int
+    loss: ClassVar[str] = "sparse_categorical_crossentropy"
+    metric_name: ClassVar[str] = "exact match"
+    padded: ClassVar[bool] = True
+
+    @classmethod
+    def from_layer(cls, layer, shape):
+        """Return the head with the alphabet and the positions of the layer."""
+        return cls(Alphabet(layer.characters), layer.positions)
+
+    @property
+    def metrics(self):
+        """New Keras metrics for ``compile``: each model counts with its own."""
+        return ExactMatch(merge_repeats=False), CharacterErrorRate(merge_repeats=False)
+
+    def __post_init__(self):
+        if not isinstance(self.positions, numbers.Integral) or self.positions < 1:
+            raise ValueError(
+                "positions is a whole number, at least 1: the largest number of "
+                f"characters to read, but got {self.positions!r}."
+            )
+
+    def __call__(self, features, dropout=0.0):
+        """Probabilities of each character at each position from the whole map."""
+        x = keras.layers.Flatten(name="flatten", **CHANNELS_LAST)(features.map)
+        if dropout:
+            x = keras.layers.Dropout(dropout, name="dropout")(x)
+        return PositionProbabilities(
+            self.alphabet.characters, int(self.positions), name="probabilities"
+        )(x)
+
+    def encode(self, texts):
+        """Turn texts into classes ``(n, positions)``."""
+        return self.alphabet.encode(_as_str(texts), self.positions)
+
+    def is_encoded(self, targets):
+        """Say whether a stream brings classes and no texts."""
+        return np.asarray(targets).dtype.kind not in "OSU"
+
+    def weigh(self, weights):
+        """Each position has a loss of its own."""
+        return weights[:, None]
+
+    def decode(self, outputs):
+        """Best class of each position, "no character" dropped: a list of str."""
+        return self.alphabet.decode(np.argmax(outputs, axis=-1).tolist())
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the whole text is right, else 0.0."""
+        return exact_match_per_image(targets, self.decode(outputs))
 
 
 def build_text_recognizer(
@@ -90,20 +244,16 @@ def build_text_recognizer(
     if words is not None:
         input_shape = words.input_shape
         alphabet = words.class_names if alphabet is None else alphabet
-    shape = height, width, _ = _check_shape(input_shape, IMAGE, free="width")
-    filters = _check_filters(filters, height, None)
+    shape = height, width, _ = check_shape(input_shape, IMAGE, free="width")
+    filters = check_filters(filters, height, None)
     if words is not None and pools is None:
         pools = _choose_pools(words, len(filters))
     pools = _check_pools(pools, len(filters), height, width)
     inputs = keras.Input(shape, name="image")
     mask = ColumnMask(name="real_columns")(inputs)
-    features, mask = backbones.columns(
-        inputs, filters, units, recurrence, pools, mask=mask
-    )
-    head = heads.ReadText(_check_alphabet(alphabet))
-    return _compile(
-        keras.Model(inputs, head(features, mask, dropout)), head, learning_rate
-    )
+    features = backbones.columns(inputs, filters, units, recurrence, pools, mask=mask)
+    head = ReadText(_check_alphabet(alphabet))
+    return assemble(inputs, features, head, dropout, learning_rate)
 
 
 def build_fixed_length_reader(
@@ -152,15 +302,15 @@ def build_fixed_length_reader(
     >>> ct.build_fixed_length_reader((16, 128, 1), digits, positions=8).output_shape
     (None, 8, 11)
     """
-    shape = height, width, _ = _check_shape(input_shape, IMAGE)
-    filters = _check_filters(filters, height, width)
+    shape = height, width, _ = check_shape(input_shape, IMAGE)
+    filters = check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     mask = ColumnMask(name="real_columns")(inputs)
     x = KeepColumns(name="padding_to_zero")(inputs, mask)
     for block, count in enumerate(filters):
         x = backbones.convolution_block(x, count, str(block + 1))
-    head = heads.ReadPositions(_check_alphabet(alphabet), positions)
-    return _assemble(inputs, x, head, dropout, learning_rate)
+    head = ReadPositions(_check_alphabet(alphabet), positions)
+    return assemble(inputs, Features(x), head, dropout, learning_rate)
 
 
 def extend_alphabet(model, characters):
@@ -259,7 +409,7 @@ def _check_pools(pools, blocks, height, width):
         tuple(pool) if isinstance(pool, tuple | list) else (pool, pool)
         for pool in pools
     ]
-    known = all(len(w) == 2 and None not in _whole_numbers(w) for w in windows)
+    known = all(len(w) == 2 and None not in whole_numbers(w) for w in windows)
     if len(windows) != blocks or not known:
         raise ValueError(
             "pools has one window for each number in filters, (height, width) or one "
@@ -278,5 +428,33 @@ def _check_pools(pools, blocks, height, width):
 
 
 def _check_alphabet(alphabet):
-    known = isinstance(alphabet, Alphabet)
-    return alphabet if known else Alphabet(alphabet)
+    return alphabet if isinstance(alphabet, Alphabet) else Alphabet(alphabet)
+
+
+def _as_str(texts):
+    """Decode bytes: TensorFlow's strings are some. Anything else is left as it is."""
+    if isinstance(texts, str | bytes) or not hasattr(texts, "__iter__"):
+        return texts
+    return [text.decode() if isinstance(text, bytes) else text for text in texts]
+
+
+def _check_lengths(model, images, targets, texts):
+    """Refuse a text that needs more steps than its image has: an infinite loss."""
+    real_steps = keras.Model(model.input, model.layers[-1].input[1])
+    some = range(0, len(images), 1024)
+    masks = [real_steps(images[i : i + 1024]) for i in some]
+    steps = np.concatenate([keras.ops.convert_to_numpy(m).sum(axis=-1) for m in masks])
+    doubled = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
+    needed = (targets > 0).sum(axis=1) + doubled.sum(axis=1)
+    too_long = np.flatnonzero(needed > steps)
+    if len(too_long):
+        i = too_long[0]
+        # Rounded up, so that images of this width do fit.
+        widen = math.ceil(10 * (needed / np.maximum(steps, 1)).max()) / 10
+        raise ValueError(
+            f"{len(too_long)} of {len(texts)} texts are too long for their images. The "
+            f"first is text {i}, {texts[i]!r:.60}: it needs {needed[i]} steps (one for "
+            "each character, and one between two that are the same), but its image has "
+            f"{steps[i]}. To fit all: images {widen:.1f} times as wide, or a model "
+            "that halves the width less often (build_text_recognizer, pools=)."
+        )

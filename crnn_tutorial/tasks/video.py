@@ -5,15 +5,11 @@ import numbers
 import keras
 from keras import layers
 
-from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import (
-    _assemble,
-    _check_filters,
-    _check_shape,
-    _compile,
-)
+from crnn_tutorial.network import backbones
+from crnn_tutorial.network.assemble import assemble, check_filters, check_shape
+from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.masks import CHANNELS_LAST, FrameMask
-from crnn_tutorial.tasks.classification import _convolve
+from crnn_tutorial.tasks.classification import Classify, convolve
 
 CLIP = {"frames": 8, "height": 16, "width": 32, "channels": 1}
 
@@ -84,18 +80,18 @@ def build_video_classifier(
     (None, None, 64)
     """
     computed = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
-    shape = _check_shape(input_shape, FEATURES if computed else CLIP, free="frames")
+    shape = check_shape(input_shape, FEATURES if computed else CLIP, free="frames")
     inputs = keras.Input(shape, name="clip")
     mask = FrameMask(name="real_frames")(inputs)
     if computed:
         _check_computed(filters, recurrence)
-        x = backbones.connect_steps(inputs, recurrence, units, mask)
+        steps = backbones.connect_steps(inputs, recurrence, units, mask)
+        features = Features(steps, mask)
     else:
         _check_backend(recurrence)
-        filters = _check_filters(filters, *shape[1:3])
-        x = backbones.frames(inputs, filters, units, recurrence, mask)
-    head = heads.Classify(num_classes)
-    return _compile(keras.Model(inputs, head(x, dropout, mask)), head, learning_rate)
+        filters = check_filters(filters, *shape[1:3])
+        features = backbones.frames(inputs, filters, units, recurrence, mask)
+    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
 
 
 def build_clip_cnn(
@@ -149,7 +145,7 @@ def build_clip_cnn(
     >>> tuple(int(n) for n in stacked.get_layer("conv_1").kernel.shape)  # 8 channels
     (3, 3, 8, 32)
     """
-    frames, height, width, channels = shape = _check_shape(input_shape, CLIP)
+    frames, height, width, channels = shape = check_shape(input_shape, CLIP)
     inputs = keras.Input(shape, name="clip")
     x = inputs
     if frame is not None:
@@ -160,9 +156,9 @@ def build_clip_cnn(
         frames = 1
     x = layers.Permute((2, 3, 1, 4), name="frames_to_channels")(x)
     x = layers.Reshape((height, width, frames * channels), name="picture")(x)
-    filters = _check_filters(filters, height, width)
-    x = _convolve(x, filters, units)
-    return _assemble(inputs, x, heads.Classify(num_classes), dropout, learning_rate)
+    filters = check_filters(filters, height, width)
+    features = convolve(x, filters, units)
+    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
 
 
 def _check_backend(recurrence):

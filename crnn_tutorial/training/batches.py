@@ -1,7 +1,6 @@
 """From what a person has to batches in an order that can be repeated."""
 
 import functools
-import math
 
 import keras
 import numpy as np
@@ -424,7 +423,7 @@ def _check_devices(model, head, data):
     number, size = len(data.images), data.batch_size
     for images in {min(size, number), number % size or size}:
         share = -(-images // devices)  # of each device, and the last gets what is left
-        if isinstance(head, heads.ReadText) and share * (devices - 1) >= images:
+        if head.loss == "ctc" and share * (devices - 1) >= images:
             raise ValueError(
                 f"{number} images in batches of {size} make a batch of {images} for "
                 f"{devices} devices, and CTC needs an image on each. Choose another "
@@ -553,17 +552,16 @@ def prepare(
         _stack(images),
         labels,
         rank=len(model.input_shape),
-        padded=not isinstance(head, heads.Classify) or _masks_frames(model),
+        padded=head.padded or _masks_frames(model),
         name=f"{what} images",
     )
     _check_shape(model, images)
-    targets = _encode_labels(head, labels)
-    if isinstance(head, heads.ReadText):
-        _check_lengths(model, _pad_to_a_step(model, images), targets, list(labels))
+    targets = head.encode(labels)
+    head.check(model, _pad_to_a_step(model, images), targets, labels)
     weights = image_weights(head, targets, sample_weight, class_weight)
     if weights is not None and not weights.any():
         raise ValueError("The weight is 0 for every image: nothing would be learnt.")
-    weights = _in_the_losss_rank(head, weights)
+    weights = None if weights is None else head.weigh(weights)
     return images, _in_the_losss_form(model, targets), weights
 
 
@@ -572,7 +570,7 @@ def image_weights(head, targets, sample_weight=None, class_weight=None):
 
     Parameters
     ----------
-    head : Classify, ReadText or ReadPositions
+    head : Head
         Which knows the classes.
     targets : array of int
         Encoded, one or one row for each image.
@@ -592,9 +590,9 @@ def image_weights(head, targets, sample_weight=None, class_weight=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from crnn_tutorial.network import heads
+    >>> from crnn_tutorial.tasks.classification import Classify
     >>> from crnn_tutorial.training.batches import image_weights
-    >>> classify, labels = heads.Classify(2), np.array([0, 0, 0, 1])
+    >>> classify, labels = Classify(2), np.array([0, 0, 0, 1])
     >>> image_weights(classify, labels, class_weight={1: 9}).tolist()
     [1.0, 1.0, 1.0, 9.0]
     """
@@ -606,12 +604,6 @@ def _combine(weights, table, targets):
     if table is None:
         return weights
     return table[targets] * (1 if weights is None else weights)
-
-
-def _in_the_losss_rank(head, weights):
-    # Each position of a text has a loss of its own.
-    positions = weights is not None and isinstance(head, heads.ReadPositions)
-    return weights[:, None] if positions else weights
 
 
 def came_one_by_one(images):
@@ -632,14 +624,6 @@ def _stack(images):
             "Resize them (ct.resize_image)."
         )
     return np.array(found)
-
-
-def _plain(labels):
-    """Return labels without the clothes: no index of a table, no array of objects."""
-    if isinstance(labels, list | tuple):
-        return labels
-    labels = np.asarray(labels)
-    return np.array(labels.tolist()) if labels.dtype == object else labels
 
 
 def _in_the_losss_form(model, targets):
@@ -673,12 +657,12 @@ def _class_table(head, class_weight, targets=None):
     """Return the weight of each class, ``(classes,)``, or None."""
     if class_weight is None:
         return None
-    if not isinstance(head, heads.Classify):
+    classes = getattr(head, "num_classes", None)
+    if classes is None:
         raise ValueError(
             "class_weight is for models that classify: weigh the images of a reader "
             "with sample_weight."
         )
-    classes = head.num_classes
     if isinstance(class_weight, str) and class_weight == "balanced":
         return _balance(targets, classes)
     if not isinstance(class_weight, dict) or not class_weight:
@@ -720,25 +704,12 @@ def _encoder(model, head, class_weight):
 
 def _encode_batch(images, labels, weights=None, *, head, table, classes):
     """Return what the model trains on of one batch of a stream."""
-    known = isinstance(head, heads.ReadText | heads.ReadPositions)
-    if known and np.asarray(labels).dtype.kind not in "OSU":
-        targets = np.asarray(labels)  # classes already
-    else:
-        targets = _encode_labels(head, labels)
+    targets = np.asarray(labels) if head.is_encoded(labels) else head.encode(labels)
     weights = _combine(_check_weights(weights, len(images)), table, targets)
-    weights = _in_the_losss_rank(head, weights)
+    weights = None if weights is None else head.weigh(weights)
     if classes is not None:
         targets = keras.utils.to_categorical(targets, classes)
     return (images, targets) if weights is None else (images, targets, weights)
-
-
-def _encode_labels(head, labels):
-    if isinstance(head, heads.Classify):
-        return head.encode(_plain(labels))
-    if isinstance(labels, str):
-        return head.encode(labels)  # which refuses a single text
-    # TensorFlow's strings are bytes.
-    return head.encode([t.decode() if isinstance(t, bytes) else t for t in labels])
 
 
 def _masks_frames(model):
@@ -798,28 +769,6 @@ def check_stream(model, data):
     images = check_images(*batch[:2], rank=len(model.input_shape), padded=True)
     _check_shape(model, images)
     data.read(0)
-
-
-def _check_lengths(model, images, targets, texts):
-    """Refuse a text that needs more steps than its image has: an infinite loss."""
-    real_steps = keras.Model(model.input, model.layers[-1].input[1])
-    some = range(0, len(images), 1024)
-    masks = [real_steps(images[i : i + 1024]) for i in some]
-    steps = np.concatenate([keras.ops.convert_to_numpy(m).sum(axis=-1) for m in masks])
-    doubled = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
-    needed = (targets > 0).sum(axis=1) + doubled.sum(axis=1)
-    too_long = np.flatnonzero(needed > steps)
-    if len(too_long):
-        i = too_long[0]
-        # Rounded up, so that images of this width do fit.
-        widen = math.ceil(10 * (needed / np.maximum(steps, 1)).max()) / 10
-        raise ValueError(
-            f"{len(too_long)} of {len(texts)} texts are too long for their images. The "
-            f"first is text {i}, {texts[i]!r:.60}: it needs {needed[i]} steps (one for "
-            "each character, and one between two that are the same), but its image has "
-            f"{steps[i]}. To fit all: images {widen:.1f} times as wide, or a model "
-            "that halves the width less often (build_text_recognizer, pools=)."
-        )
 
 
 def _wants_one_hot(loss):

@@ -9,7 +9,6 @@ import numpy as np
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.augment import augment_text_images
 from crnn_tutorial.data.text.stacking import stack_text_images
-from crnn_tutorial.network import heads
 from crnn_tutorial.training.batches import (
     ShuffledStream,
     as_batches,
@@ -129,7 +128,7 @@ def train_text_recognizer(
     ['cer', 'exact_match', 'loss']
     """
     head = check_model(model)
-    if isinstance(head, heads.Classify):
+    if not hasattr(head, "alphabet"):
         raise ValueError(
             f"The model {model.name!r} classifies and does not read: train it with "
             "train_crnn_model, or build one with build_text_recognizer."
@@ -155,7 +154,7 @@ def train_text_recognizer(
         sample_weight=sample_weight,
         steps_per_epoch=steps_per_epoch,
     )
-    start = _LeavePlateau(data, guess_steps if isinstance(head, heads.ReadText) else 0)
+    start = _LeavePlateau(data, guess_steps if head.loss == "ctc" else 0)
     own = [start]
     if later and isinstance(data, ShuffledStream):  # it draws what it likes
         data.augment = None

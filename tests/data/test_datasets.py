@@ -12,7 +12,7 @@ from counted_work import count_calls
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial import folders, photographs, splits
+from crnn_tutorial.data import folders, photographs, splits
 
 DATA = Path(
     os.environ.get(

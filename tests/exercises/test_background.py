@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import crnn_tutorial as ct
-from crnn_tutorial.network import heads
+from crnn_tutorial.tasks.text import ReadText
 from exercises.reading import solution
 
 PAGE = "background"
-HEAD = heads.ReadText(ct.Alphabet("0123456789"))
+HEAD = ReadText(ct.Alphabet("0123456789"))
 
 
 def read(classes):

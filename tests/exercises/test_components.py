@@ -21,7 +21,7 @@ PAGE = "concepts/components"
 def reader_of_32_by_128(last_pool):
     image = keras.Input((32, 128, 1))
     pools = [2, 2, last_pool]
-    steps = backbones.columns(image, (32, 64, 128), units=64, pools=pools)
+    steps = backbones.columns(image, (32, 64, 128), units=64, pools=pools).map
     return keras.Model(image, layers.Dense(11)(steps))
 
 

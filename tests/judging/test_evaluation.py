@@ -284,10 +284,11 @@ def calls(monkeypatch):
         noted.append({**call, **options})
         return SimpleNamespace(seconds=2.0 + seed)
 
-    stub = SimpleNamespace(
-        set_seed=lambda seed: noted.append(("set_seed", seed)), train_crnn_model=train
-    )
-    monkeypatch.setattr(evaluation, "training", stub)
+    def set_seed(seed):
+        noted.append(("set_seed", seed))
+
+    monkeypatch.setattr(evaluation, "set_seed", set_seed)
+    monkeypatch.setattr(evaluation, "train_crnn_model", train)
     return noted
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.keras_text import CharacterErrorRate, ExactMatch
 from crnn_tutorial.network import heads
+from crnn_tutorial.tasks.text import ReadPositions, ReadText
 
 ABC = ct.Alphabet("abc")
 
@@ -93,7 +94,7 @@ def test_they_agree_with_the_functions_on_decoded_texts(seed, merge_repeats):
     rng = np.random.default_rng(seed)
     number, width, length = rng.integers(1, (6, 40, 8))
     outputs = rng.random((number, width, 4)) ** [1, 2, 2, 2]  # many blanks
-    head = heads.ReadText(ABC) if merge_repeats else heads.ReadPositions(ABC, width)
+    head = ReadText(ABC) if merge_repeats else ReadPositions(ABC, width)
     answers = head.decode(outputs)
     kinds = [lambda t: t, lambda t: t[1:], lambda t: t[::-1], lambda t: t + "ab"]
     texts = [kinds[rng.integers(4)](text) for text in answers]
@@ -170,7 +171,7 @@ class TestInsideFit:
         assert scores["cer"] == pytest.approx(ct.character_error_rate(texts, answers))
 
     def test_each_model_counts_with_its_own(self):
-        head = heads.ReadText(ABC)
+        head = ReadText(ABC)
         first, second = head.metrics, head.metrics
         assert not {id(metric) for metric in first} & {id(metric) for metric in second}
 

@@ -102,19 +102,19 @@ class TestSizes:
 
 class TestStems:
     def test_a_column_of_the_map_is_a_step(self):
-        steps = backbones.columns(keras.Input((17, 30, 1)), (2, 3), UNITS)
+        steps = backbones.columns(keras.Input((17, 30, 1)), (2, 3), UNITS).map
         assert steps.shape == (None, 30 // 4, 2 * UNITS)
 
     def test_pools_may_differ_for_a_finer_sequence(self):
         steps = backbones.columns(
             keras.Input((16, 30, 1)), (2, 3), UNITS, pools=[2, (2, 1)]
-        )
+        ).map
         assert steps.shape == (None, 15, 2 * UNITS)
 
     def test_a_frame_is_a_step_and_frames_do_not_mix_before_the_recurrence(self):
         clips = keras.Input((5, 8, 8, 1))
         model = randomise(
-            keras.Model(clips, backbones.frames(clips, (2,), UNITS, "order_blind"))
+            keras.Model(clips, backbones.frames(clips, (2,), UNITS, "order_blind").map)
         )
         clip = np.random.default_rng(0).uniform(size=(1, 5, 8, 8, 1)).astype("float32")
         before = np.asarray(model(clip))
@@ -126,7 +126,9 @@ class TestStems:
     def test_each_place_sees_all_patches_or_its_own_window(self, recurrence):
         images = keras.Input((32, 32, 1))
         model = randomise(
-            keras.Model(images, backbones.patches(images, (2, 2), UNITS, recurrence))
+            keras.Model(
+                images, backbones.patches(images, (2, 2), UNITS, recurrence).map
+            )
         )
         image = np.random.default_rng(0).uniform(size=(1, 32, 32, 1)).astype("float32")
         before = np.asarray(model(image))
@@ -144,9 +146,9 @@ def reader(recurrence, masked=True):
     images = keras.Input((8, None, 1))
     if masked:
         mask = ColumnMask()(images)
-        steps, _ = backbones.columns(images, (2, 3), UNITS, recurrence, mask=mask)
+        steps = backbones.columns(images, (2, 3), UNITS, recurrence, mask=mask).map
     else:
-        steps = backbones.columns(images, (2, 3), UNITS, recurrence)
+        steps = backbones.columns(images, (2, 3), UNITS, recurrence).map
     return randomise(keras.Model(images, steps))
 
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 import crnn_tutorial as ct
 from crnn_tutorial.data.text.alphabet import Alphabet
-from crnn_tutorial.network import heads
-from crnn_tutorial.network.heads import Classify, ReadPositions, ReadText
+from crnn_tutorial.network import backbones, heads
+from crnn_tutorial.network.assemble import assemble
+from crnn_tutorial.tasks.classification import Classify
+from crnn_tutorial.tasks.text import ReadPositions, ReadText
 
 quick = settings(max_examples=30, deadline=None, derandomize=True)
 
@@ -271,3 +273,85 @@ class TestHeadOfAModel:
         model = keras.Sequential([keras.Input((8, 8, 3)), layer])
         with pytest.raises(ValueError, match="ends in a Dense layer"):
             heads.of(model)
+
+
+# ------------------------------------------------- a task of one's own, in one file
+
+
+@keras.saving.register_keras_serializable("tests")
+class Fraction(keras.layers.Dense):
+    """One number between 0 and 1."""
+
+
+@heads.register(Fraction)
+class Estimate(heads.Head):
+    """How much of an image is white: what a new task has to bring."""
+
+    loss, metrics, metric_name = "mse", (), "minus the error"
+
+    @classmethod
+    def from_layer(cls, layer, shape):
+        return cls()
+
+    def __call__(self, features, dropout=0.0):
+        average = keras.layers.GlobalAveragePooling2D()(features.map)
+        return Fraction(1, activation="sigmoid", name="share")(average)
+
+    def encode(self, targets):
+        return np.asarray(targets, "float32")[:, None]
+
+    def decode(self, outputs):
+        return outputs[:, 0]
+
+    def per_image(self, targets, outputs):
+        return -np.abs(np.asarray(targets) - self.decode(outputs))
+
+
+def build_estimator(shape):
+    image = keras.Input(shape)
+    features = backbones.patches(image, (4,), units=4, recurrence="order_blind")
+    return assemble(image, features, Estimate(), learning_rate=0.02)
+
+
+def test_a_task_in_forty_lines_trains_evaluates_saves_and_loads(tmp_path):
+    rng = np.random.default_rng(0)
+    shares = rng.random(64)
+    images = (rng.random((64, 8, 8, 1)) < shares[:, None, None, None]).astype("float32")
+    ct.set_seed(0)
+    model = build_estimator((8, 8, 1))
+    before = ct.evaluate(model, ct.Split(images, shares)).score
+    ct.train_crnn_model(model, images, shares, 16, 20, verbose=0)
+    after = ct.evaluate(model, ct.Split(images, shares))
+    assert after.metric == "minus the error" and after.score > before / 2
+    model.save(tmp_path / "share.keras")
+    loaded = ct.load_model(tmp_path / "share.keras")
+    assert isinstance(heads.of(loaded), Estimate)
+    np.testing.assert_array_equal(
+        heads.of(loaded).decode(loaded.predict(images, verbose=0)),
+        heads.of(model).decode(model.predict(images, verbose=0)),
+    )
+
+
+def test_several_heads_are_a_dict_of_outputs(tmp_path):
+    image = keras.Input((8, 8, 1))
+    features = backbones.patches(image, (4,), units=4, recurrence="order_blind")
+    model = assemble(image, features, {"share": Estimate(), "class": Classify(3)})
+    model.save(tmp_path / "both.keras")
+    for one in (model, ct.load_model(tmp_path / "both.keras")):
+        found = heads.of(one)
+        assert found["class"] == Classify(3) and isinstance(found["share"], Estimate)
+        outputs = one.predict(np.zeros((2, 8, 8, 1)), verbose=0)
+        assert {name: out.shape for name, out in outputs.items()} == {
+            "share": (2, 1),
+            "class": (2, 3),
+        }
+    targets = {"share": np.ones((2, 1)), "class": np.array([0, 2])}
+    history = model.fit(np.zeros((2, 8, 8, 1)), targets, verbose=0).history
+    assert {"class_accuracy", "loss"} <= set(history)
+    assert history["loss"][0] > 0
+
+
+def test_an_unknown_last_layer_is_named():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="ends in a Dense layer, but expected"):
+        heads.of(model)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keras import ops
 from keras.ops import convert_to_numpy
 
-from crnn_tutorial.network import layers as registered
+from crnn_tutorial.network import layers, masks
 from crnn_tutorial.network.layers import (
     AttentionOverSteps,
     CharacterLogits,
@@ -304,9 +304,9 @@ EXAMPLES = {
 def test_every_layer_of_the_module_is_tried_below():
     ours = {
         layer
-        for _, layer in inspect.getmembers(registered, inspect.isclass)
-        if issubclass(layer, keras.layers.Layer)
-        and layer.__module__ == registered.__name__
+        for module in (layers, masks)
+        for _, layer in inspect.getmembers(module, inspect.isclass)
+        if issubclass(layer, keras.layers.Layer) and layer.__module__ == module.__name__
     }
     assert ours == set(EXAMPLES)
 

@@ -10,13 +10,13 @@ import pytest
 from keras.ops import convert_to_numpy
 
 import crnn_tutorial as ct
-from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import (
     _log_forward,
     _search,
     alignment,
     text_probability,
 )
+from crnn_tutorial.tasks.text import ReadText
 
 
 @functools.cache
@@ -117,7 +117,7 @@ def test_a_narrow_beam_keeps_what_is_probable():
 def test_greedy_is_wrong_where_the_beam_is_right():
     """No single path beats "all blank", yet together those of "a" do."""
     logits = np.log([[0.6, 0.4], [0.6, 0.4]])
-    assert heads.ReadText(ct.Alphabet("a")).decode(logits[np.newaxis]) == [""]
+    assert ReadText(ct.Alphabet("a")).decode(logits[np.newaxis]) == [""]
     texts = _search(logits, beam_width=2)
     sums = np.exp(_log_forward(logits, texts))
     assert texts[np.argmax(sums)].tolist() == [1]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import crnn_tutorial as ct
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import text_probability
+from crnn_tutorial.tasks.text import ReadText
 from crnn_tutorial.training.batches import ShuffledBatches, prepare
 from crnn_tutorial.training.ctc_start import (
     LEFT,
@@ -107,7 +108,7 @@ def test_the_guess_is_an_alignment_of_the_text(lengths, room, start, pixels):
     steps = max(ends) // pixels + 3
     extents = [(start, end) for end in ends]
     guessed = spread(alphabet.encode(texts), extents, steps, pixels)
-    assert heads.ReadText(alphabet).decode(np.eye(3)[guessed]) == texts
+    assert ReadText(alphabet).decode(np.eye(3)[guessed]) == texts
     middles = (np.arange(steps) + 0.5) * pixels
     for row, end in zip(guessed, ends, strict=True):
         assert not row[(middles < start) | (middles > end)].any()

@@ -7,6 +7,7 @@ import training_helpers as tiny
 
 import crnn_tutorial as ct
 from crnn_tutorial.network import heads
+from crnn_tutorial.tasks.classification import Classify
 from crnn_tutorial.training.batches import (
     IteratedStream,
     ShuffledBatches,
@@ -269,7 +270,7 @@ class TestWeights:
         assert accuracy == pytest.approx(plain)
 
     def test_evaluation_reports_them_beside_the_plain_figure(self):
-        classify = heads.Classify(3)
+        classify = Classify(3)
         model = tiny.fresh_model()
         rare = np.array([0] * 15 + [2] * 5)
         answers = classify.decode(model.predict(images, verbose=0))
