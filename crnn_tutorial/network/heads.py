@@ -98,6 +98,19 @@ class Head:
         """Score each image; more is better, and ``reduce`` makes one number of all."""
         raise NotImplementedError
 
+    def stack(self, images, input_shape):
+        """Return one array, also of a list or an object array of images of one size."""
+        if not came_one_by_one(images):
+            return images
+        found = [np.asarray(image) for image in images]
+        shapes = sorted({image.shape for image in found})
+        if len(shapes) > 1:
+            raise ValueError(
+                f"Images for one model have one size, but got {shapes[0]} and "
+                f"{shapes[1]}. Resize them (ct.resize_image)."
+            )
+        return np.array(found)
+
     def is_encoded(self, targets):
         """Say whether the targets of a stream are arrays for the loss already."""
         return False
@@ -108,6 +121,12 @@ class Head:
     def weigh(self, weights):
         """Bring one weight for each image to the rank of the loss."""
         return weights
+
+
+def came_one_by_one(images):
+    """Tell whether images are a list, or an array or a table's column of objects."""
+    boxed = getattr(images, "dtype", None) == np.dtype("O")
+    return boxed or isinstance(images, list | tuple)
 
 
 _REGISTERED = {}  # the layer that a head ends in -> the head

@@ -12,6 +12,7 @@ import numpy as np
 from crnn_tutorial.data.splits import Dataset
 from crnn_tutorial.data.text.alphabet import Alphabet
 from crnn_tutorial.data.text.ink import find_text
+from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.metrics.keras_text import CharacterErrorRate, ExactMatch
 from crnn_tutorial.metrics.text import exact_match_per_image
 from crnn_tutorial.network import backbones, heads
@@ -81,6 +82,10 @@ class ReadText(heads.Head):
     def encode(self, texts):
         """Turn texts into padded classes ``(n, longest)``."""
         return self.alphabet.encode(_as_str(texts))
+
+    def stack(self, images, input_shape):
+        """Return one array of lines of any size, as wide as the model wants it."""
+        return _stack_lines(images, input_shape)
 
     def is_encoded(self, targets):
         """Say whether a stream brings classes and no texts."""
@@ -163,6 +168,10 @@ class ReadPositions(heads.Head):
     def encode(self, texts):
         """Turn texts into classes ``(n, positions)``."""
         return self.alphabet.encode(_as_str(texts), self.positions)
+
+    def stack(self, images, input_shape):
+        """Return one array of lines of any size, as wide as the model wants it."""
+        return _stack_lines(images, input_shape)
 
     def is_encoded(self, targets):
         """Say whether a stream brings classes and no texts."""
@@ -429,6 +438,15 @@ def _check_pools(pools, blocks, height, width):
 
 def _check_alphabet(alphabet):
     return alphabet if isinstance(alphabet, Alphabet) else Alphabet(alphabet)
+
+
+def _stack_lines(images, input_shape):
+    if not heads.came_one_by_one(images):
+        return images
+    images = stack_text_images(list(images), input_shape[1])
+    missing = (input_shape[2] or 0) - images.shape[2]
+    padding = (0, 0), (0, 0), (0, max(missing, 0)), (0, 0)
+    return np.pad(images, padding, constant_values=-1)
 
 
 def _as_str(texts):

@@ -358,7 +358,7 @@ def as_batches(
     if steps_per_epoch is not None:
         check_count("steps_per_epoch", steps_per_epoch)
     images, labels = _unpack(images, labels)
-    stream = _as_stream(images, steps_per_epoch)
+    stream = as_stream(images, steps_per_epoch)
     if stream is None:
         if steps_per_epoch is not None:
             raise ValueError(
@@ -399,8 +399,8 @@ def _unpack(images, labels):
     return images, labels
 
 
-def _as_stream(images, steps=None):
-    """Return a stream, or None if there are arrays."""
+def as_stream(images, steps=None):
+    """Return a stream of batches, or None if there are arrays or a Split."""
     if isinstance(images, keras.utils.PyDataset):
         return images
     iterated = hasattr(images, "__iter__") and not hasattr(images, "__getitem__")
@@ -549,7 +549,7 @@ def prepare(
             "own."
         )
     images = check_images(
-        _stack(images),
+        head.stack(images, model.input_shape),
         labels,
         rank=len(model.input_shape),
         padded=head.padded or _masks_frames(model),
@@ -604,26 +604,6 @@ def _combine(weights, table, targets):
     if table is None:
         return weights
     return table[targets] * (1 if weights is None else weights)
-
-
-def came_one_by_one(images):
-    """Tell whether images are a list, or an array or a table's column of objects."""
-    boxed = getattr(images, "dtype", None) == np.dtype("O")
-    return boxed or isinstance(images, list | tuple)
-
-
-def _stack(images):
-    """Return one array, also of a list or an object array of images of one size."""
-    if not came_one_by_one(images):
-        return images
-    found = [np.asarray(image) for image in images]
-    shapes = sorted({image.shape for image in found})
-    if len(shapes) > 1:
-        raise ValueError(
-            f"Images for one model have one size, but got {shapes[0]} and {shapes[1]}. "
-            "Resize them (ct.resize_image)."
-        )
-    return np.array(found)
 
 
 def _in_the_losss_form(model, targets):
@@ -731,7 +711,7 @@ def prepare_validation(model, head, data, batch_size):
             )
         images, labels = _unpack(data, None)
         weights = []
-        stream = _as_stream(images) if labels is None else None
+        stream = as_stream(images) if labels is None else None
         if stream is not None:
             return ShuffledStream(stream, None, encode=_encoder(model, head, None))
         if labels is None:

@@ -5,6 +5,7 @@ best such answer is nearly all blank, and its loss can be computed before any tr
 """
 
 import contextlib
+import warnings
 
 import keras
 import numpy as np
@@ -24,6 +25,43 @@ LEFT = 0.8
 _SHARES = np.geomspace(0.02, 0.99, 20)
 
 _TEXTS = 256  # that the loss of the plateau is computed from
+# A training of fewer batches than this is a trial: it is not warned of.
+ENOUGH = 100
+NOTHING = 0.95  # of the characters are wrong: then nothing is read
+HELP = (
+    "See https://crnn-tutorial.github.io/crnn-tutorial/book/sequences/"
+    "your_own_text.html"
+)
+
+
+class Start:
+    """What happens before the first epoch of a training with CTC, and what came of it.
+
+    Parameters
+    ----------
+    most_steps : int
+        Batches that train on the guess, at most; 0 for a model without CTC, or for CTC
+        alone.
+    """
+
+    def __init__(self, most_steps):
+        self.most_steps, self.steps, self.plateau_loss = most_steps, 0, None
+
+    def __call__(self, model, data):
+        """Train on the guess; call it before ``fit``."""
+        if self.most_steps:
+            data.set_epoch(0)
+            found = leave_plateau(model, data, self.most_steps)
+            self.plateau_loss, self.steps = found
+
+    def describe(self, history, batches, weighted):
+        """Say in the history what came of it, and warn where nothing was learnt."""
+        history.guess_steps, history.plateau_loss = self.steps, self.plateau_loss
+        # With weights the loss is on another scale than the plateau's.
+        history.has_learnt = _has_learnt(history, weighted)
+        if not history.has_learnt and batches * len(history.epoch) >= ENOUGH:
+            _warn(history)
+        return history
 
 
 def spread(classes, extents, steps, pixels):
@@ -280,3 +318,29 @@ def _build_learner(model, learning_rate):
             run_eagerly=model.run_eagerly,
         )
     return learner
+
+
+def _has_learnt(history, weighted):
+    """Say whether the last epoch reads characters, and is no longer on the plateau."""
+    last = {name: values[-1] for name, values in history.history.items()}
+    reads = last.get("cer", 0.0) < NOTHING  # a model compiled anew may not have it
+    if weighted or history.plateau_loss is None:
+        return reads
+    return reads and last["loss"] <= LEFT * history.plateau_loss
+
+
+def _warn(history):
+    last = {name: values[-1] for name, values in history.history.items()}
+    seen = f"its loss is {last['loss']:.3g}"
+    if history.plateau_loss is not None:
+        seen += f" (one answer for all steps and images: {history.plateau_loss:.3g})"
+    if "cer" in last:
+        seen += f", and {min(last['cer'], 1):.0%} of the characters are wrong"
+    warnings.warn(
+        f"The model has not learnt to read. After {len(history.epoch)} epochs {seen}. "
+        "Look at some images beside their texts (ct.plot_images): does each text say "
+        "what its image shows, from left to right? If so, try more epochs, more "
+        "images, or smaller pools in the builder: they give each character more "
+        f"steps. {HELP}",
+        stacklevel=5,
+    )

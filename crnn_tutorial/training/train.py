@@ -23,9 +23,10 @@ from crnn_tutorial.training.checkpoints import (
     describe_optimizer,
     fingerprint,
 )
+from crnn_tutorial.training.ctc_start import Start
+from crnn_tutorial.training.schedule import Recipe
+from crnn_tutorial.training.stopping import KeepBest, PlainEpochs
 
-# The learning rate climbs during this share of all steps, then falls.
-WARM_UP = 0.05
 # Where this is set in the environment, verbose="auto" writes nothing.
 QUIET = "CRNN_TUTORIAL_QUIET"
 
@@ -68,7 +69,10 @@ def train_crnn_model(
     validation_data=None,
     checkpoint=None,
     augment=None,
+    plain_epochs=0,
     learning_rate=None,
+    guess_steps=0,
+    patience=None,
     class_weight=None,
     sample_weight=None,
     steps_per_epoch=None,
@@ -88,12 +92,13 @@ def train_crnn_model(
     ----------
     model : keras.Model
         Compiled, as the builders return it, or any classifier that ends in a softmax.
-    train_images : array of floats, Split or stream
-        ``(images, height, width, channels)`` in [0, 1], or clips with one more axis. A
-        stream gives ``(images, labels)`` or ``(images, labels, weights)`` batch by
-        batch: a ``keras.utils.PyDataset``, whose method ``set_epoch(epoch)`` is called
-        before each epoch if it has one, and whose batches are shuffled else; or, in the
-        order in which it gives them, a ``tf.data.Dataset`` or anything else to iterate.
+    train_images : array of floats, list of arrays, Split or stream
+        ``(images, height, width, channels)`` in [0, 1], or clips with one more axis; a
+        list for a model that reads may hold lines of any size. A stream gives
+        ``(images, labels)`` or ``(images, labels, weights)`` batch by batch: a
+        ``keras.utils.PyDataset``, whose method ``set_epoch(epoch)`` is called before
+        each epoch if it has one, and whose batches are shuffled else; or, in the order
+        in which it gives them, a ``tf.data.Dataset`` or anything else to iterate.
     train_labels : array of int, one-hot array, list of str, or None
         ``(images,)`` or ``(images, classes)``; texts for a model that reads; None for a
         Split or a stream.
@@ -112,8 +117,18 @@ def train_crnn_model(
     augment : function, optional
         ``augment(images, rng) -> images``, applied to each training batch, such as
         ``ct.augment_shift``.
+    plain_epochs : int
+        So many epochs at the beginning are not augmented: what is easy is learnt soon.
     learning_rate : float, optional
         The highest one; that which the model was compiled with by default.
+    guess_steps : int
+        Only for a model that is trained with CTC: before the first epoch, so many
+        batches at most train on a guess of where each character stands
+        (`train_text_recognizer` says why). 0 is CTC alone.
+    patience : int, optional
+        With ``validation_data``: after so many epochs that are not better on it, the
+        training stops, and the best weights are kept. By default all epochs are
+        trained and the last weights kept; so it is with a ``checkpoint``, too.
     class_weight : dict or "balanced", optional
         Class -> how much its images count in the loss; 1 for a class left out.
         "balanced" lets all classes count alike, however many images they have. The
@@ -137,7 +152,8 @@ def train_crnn_model(
     keras.callbacks.History
         ``.history``: name -> one value for each epoch; ``.seconds``: wall time, the sum
         over all parts of an interrupted training (an epoch that was not finished does
-        not count).
+        not count). After a training with CTC also ``.guess_steps``, ``.plateau_loss``
+        and ``.has_learnt``, as `train_text_recognizer` says.
 
     Raises
     ------
@@ -167,9 +183,12 @@ def train_crnn_model(
     >>> len(history.history["loss"]), history.seconds > 0
     (3, True)
     """
+    check_count("epochs", epochs)
+    check_count("guess_steps", guess_steps, least=0)
+    head = check_model(model)
     data = as_batches(
         model,
-        check_model(model),
+        head,
         train_images,
         train_labels,
         batch_size,
@@ -179,77 +198,22 @@ def train_crnn_model(
         sample_weight=sample_weight,
         steps_per_epoch=steps_per_epoch,
     )
-    return train_on(
-        model,
-        data,
-        batch_size,
-        epochs,
-        validation_data=validation_data,
-        checkpoint=checkpoint,
-        learning_rate=learning_rate,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
-
-
-def train_on(
-    model,
-    data,
-    batch_size,
-    epochs,
-    *,
-    validation_data=None,
-    checkpoint=None,
-    learning_rate=None,
-    callbacks=None,
-    verbose="auto",
-    prelude=(),
-):
-    """Train a model on batches, as `train_crnn_model` does on images.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled.
-    data : ShuffledBatches or ShuffledStream
-        Of images, targets and perhaps weights, encoded for the model.
-    batch_size, epochs, validation_data, checkpoint, learning_rate, callbacks, verbose
-        As in `train_crnn_model`.
-    prelude : sequence of keras.callbacks.Callback
-        What this package itself does before the caller's callbacks.
-
-    Returns
-    -------
-    keras.callbacks.History
-        With ``.seconds``.
-
-    Raises
-    ------
-    ValueError, FloatingPointError, OSError
-        As `train_crnn_model`.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> from crnn_tutorial.training.batches import ShuffledBatches
-    >>> from crnn_tutorial.training.train import train_on
-    >>> train = ct.load_digits().train[:40]
-    >>> data = ShuffledBatches(train.images, train.targets, batch_size=20)
-    >>> model = ct.build_rnn_model((8, 8, 1), num_classes=10, units=4)
-    >>> len(train_on(model, data, 20, epochs=2, verbose=0).history["loss"])
-    2
-    """
-    check_count("epochs", epochs)
     callbacks = _check_callbacks(callbacks)
-    head = check_model(model)
     validation_data = prepare_validation(model, head, validation_data, batch_size)
-    recipe = _Recipe(model, data, epochs, learning_rate, callbacks)
+    recipe = Recipe(model, data, epochs, learning_rate, callbacks)
     keeper = None
     if checkpoint is not None:
         settings = _settings(model, data, batch_size, recipe)
         keeper = Checkpoint(checkpoint, model, settings)
-    callbacks = [*prelude, *callbacks]
-    return _fit(model, recipe, keeper, callbacks, validation_data, verbose)
+    elif patience is not None and validation_data is not None:
+        callbacks.append(KeepBest(check_count("patience", patience)))
+    if plain_epochs:
+        callbacks.insert(0, PlainEpochs(data, plain_epochs))
+    start = Start(guess_steps if head.loss == "ctc" else 0)
+    history = _fit(model, recipe, keeper, callbacks, validation_data, verbose, start)
+    if hasattr(head, "alphabet"):
+        start.describe(history, len(data), weighted=sample_weight is not None)
+    return history
 
 
 def _check_callbacks(callbacks):
@@ -265,112 +229,6 @@ def _check_callbacks(callbacks):
                 f"{got}. A class wants parentheses: EarlyStopping(...)."
             )
     return callbacks
-
-
-# Keras' own, which change the learning rate that they find.
-_RATE_CALLBACKS = (
-    keras.callbacks.LearningRateScheduler,
-    keras.callbacks.ReduceLROnPlateau,
-)
-
-
-class _Recipe(keras.callbacks.Callback):
-    """Before each epoch its order of images; before each step its learning rate."""
-
-    def __init__(self, model, data, epochs, learning_rate, callbacks=()):
-        super().__init__()
-        self.data, self.epochs = data, epochs
-        # Nobody else can set the rate, and to look would make Keras wait for a step.
-        self.watched = bool(callbacks)
-        self.scheduled = not any(isinstance(c, _RATE_CALLBACKS) for c in callbacks)
-        self.restored = any(
-            isinstance(c, keras.callbacks.BackupAndRestore) for c in callbacks
-        )
-        compiled = _innermost(model.optimizer).get_config().get("learning_rate")
-        self.compiled_rate = compiled if isinstance(compiled, float) else None
-        if self.compiled_rate is None and learning_rate is not None:
-            raise ValueError(
-                "The model was compiled with a schedule of its own: pass "
-                "learning_rate=None, or compile the model with a number."
-            )
-        self.peak = _check_rate(learning_rate, self.compiled_rate)
-        self.scheduled = self.scheduled and self.peak is not None
-        self.given = None  # the learning rate that the schedule gave last
-
-    def rate(self, epoch, batch):
-        """Learning rate of a step on the schedule."""
-        steps = self.epochs * len(self.data)
-        return scheduled_rate(epoch * len(self.data) + batch, steps, self.peak)
-
-    def current(self):
-        """Learning rate of the optimiser, or None where it has its own schedule."""
-        if self.peak is None:
-            return None
-        rate = _innermost(self.model.optimizer).learning_rate
-        return float(keras.ops.convert_to_numpy(rate))
-
-    def on_train_begin(self, logs=None):
-        if self.scheduled:
-            self._give(self.rate(0, 0))
-        elif self.peak is not None:
-            _innermost(self.model.optimizer).learning_rate = self.peak
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.data.set_epoch(epoch)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        if self.scheduled and self.watched and not self.restored:
-            self.scheduled = math.isclose(self.current(), self.given, rel_tol=1e-6)
-        if self.scheduled:
-            self._give(self.rate(self.data.epoch, batch))
-            self.restored = False  # by now: what differs from here on is a choice
-
-    def _give(self, rate):
-        _innermost(self.model.optimizer).learning_rate = self.given = rate
-
-    def restore(self, model):
-        """Give the optimiser the learning rate back that it was compiled with."""
-        if self.scheduled:
-            _innermost(model.optimizer).learning_rate = self.compiled_rate
-
-
-def _innermost(optimizer):
-    # With mixed precision Keras wraps the optimiser that was asked for.
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def scheduled_rate(step, steps, peak):
-    """Return the learning rate of one step: a short climb, then half a cosine.
-
-    Parameters
-    ----------
-    step : int
-        From 0.
-    steps : int
-        Of the whole training: epochs times batches.
-    peak : float
-        The highest learning rate.
-
-    Returns
-    -------
-    float
-        Above 0, at most ``peak``.
-
-    References
-    ----------
-    Loshchilov and Hutter, 2017, arXiv:1608.03983, equation 5.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.training.train import scheduled_rate
-    >>> [round(scheduled_rate(step, 40, peak=1.0), 2) for step in (0, 1, 2, 21, 39)]
-    [0.33, 0.67, 1.0, 0.5, 0.0]
-    """
-    warm_up = min(math.ceil(WARM_UP * steps), steps - 1)
-    if step < warm_up:
-        return peak * (step + 1) / (warm_up + 1)
-    done = (step - warm_up) / (steps - warm_up)
-    return peak * (1 + math.cos(math.pi * done)) / 2
 
 
 class _StopAtNaN(keras.callbacks.Callback):
@@ -396,7 +254,7 @@ class _StopAtNaN(keras.callbacks.Callback):
         )
 
 
-def _fit(model, recipe, keeper, callbacks, validation_data, verbose):
+def _fit(model, recipe, keeper, callbacks, validation_data, verbose, guess):
     progress = keeper.progress if keeper else Progress()
     if progress.finished:
         return _finished(model, progress)
@@ -406,6 +264,8 @@ def _fit(model, recipe, keeper, callbacks, validation_data, verbose):
     start = time.perf_counter()
     first, seconds = progress.epoch, progress.seconds
     try:
+        if first == 0:
+            guess(model, recipe.data)
         history = model.fit(
             for_fit(model, recipe.data),
             epochs=recipe.epochs,
@@ -489,14 +349,3 @@ def _check_seed(seed):
     if not whole or not 0 <= seed < 2**32:
         raise ValueError(f"A seed is a whole number from 0 to 2**32 - 1, not {seed!r}.")
     return int(seed)
-
-
-def _check_rate(learning_rate, compiled):
-    if learning_rate is None:
-        return compiled
-    if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
-        raise ValueError(
-            f"learning_rate is a number above 0, such as 1e-3, not {learning_rate!r}. "
-            "A schedule is given to the optimiser: model.compile(optimizer=...)."
-        )
-    return float(learning_rate)

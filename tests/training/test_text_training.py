@@ -1,6 +1,8 @@
 """Training of readers: the guess that leaves the blanks, lists, streams, lengths."""
 
+import collections
 import functools
+import importlib
 import re
 
 import keras
@@ -350,6 +352,68 @@ def test_the_first_quarter_of_the_epochs_is_not_augmented(monkeypatch):
     assert len(seen) >= later + 2
     with pytest.raises(ValueError, match='augment is "later", True, False or a func'):
         ct.train_text_recognizer(make_reader(), LINES, TEXTS, augment="soon")
+
+
+def test_each_image_is_prepared_once(monkeypatch):
+    """Stacked, checked, encoded: once to train, also for the guess, once to judge."""
+    counts = collections.Counter()
+
+    def counted(target):
+        module, name = target.rsplit(".", 1)
+        function = getattr(importlib.import_module(f"crnn_tutorial.{module}"), name)
+
+        def count(data, *args, **kwargs):
+            counts[name] += len(data)
+            return function(data, *args, **kwargs)
+
+        monkeypatch.setattr(f"crnn_tutorial.{target}", count)
+
+    counted("tasks.text.stack_text_images")
+    counted("training.batches.check_images")
+    counted("tasks.text._as_str")  # before the texts are encoded
+    lines = list(LINES[:12])
+    options = {"batch_size": 4, "epochs": 2, "guess_steps": 6, "verbose": 0}
+    validation = lines[:5], TEXTS[:5]
+    ct.train_text_recognizer(
+        make_reader(), lines, TEXTS[:12], validation_data=validation, **options
+    )
+    assert counts == {"stack_text_images": 17, "check_images": 17, "_as_str": 17}
+
+
+def test_one_training_serves_readers_and_classifiers():
+    """What is special to readers are defaults, and nothing else."""
+    weights = []
+    for train, own in (
+        (ct.train_text_recognizer, {"augment": False}),
+        (ct.train_crnn_model, {"learning_rate": 3e-3, "batch_size": 16}),
+    ):
+        model = make_reader()
+        options = {"epochs": 2, "guess_steps": 3, "verbose": 0, **own}
+        history = train(model, LINES[:32], TEXTS[:32], **options)
+        assert history.guess_steps == 3
+        weights.append(model.get_weights())
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_patience_keeps_the_best_weights_of_a_classifier_too():
+    digits = ct.load_digits()
+    few = digits.train[:60]
+    ct.set_seed(0)
+    model = ct.build_rnn_model((8, 8, 1), 10, units=8)
+    validation = digits.validation[:60]
+    history = ct.train_crnn_model(
+        model,
+        few,
+        epochs=30,
+        validation_data=validation,
+        patience=2,
+        learning_rate=0.03,
+        verbose=0,
+    )
+    accuracies = history.history["val_accuracy"]
+    assert len(accuracies) < 30
+    assert ct.evaluate(model, validation).score == pytest.approx(max(accuracies))
 
 
 def test_augment_is_true_or_a_function_of_your_own():

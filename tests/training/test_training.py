@@ -10,7 +10,7 @@ import training_helpers as tiny
 import crnn_tutorial as ct
 from crnn_tutorial.network import heads
 from crnn_tutorial.training.batches import prepare
-from crnn_tutorial.training.train import WARM_UP, scheduled_rate
+from crnn_tutorial.training.schedule import WARM_UP, scheduled_rate
 
 
 class Rates(keras.callbacks.Callback):
