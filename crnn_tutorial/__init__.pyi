@@ -155,6 +155,10 @@ from .notebook import (
     show_error,
     show_source,
 )
+from .tasks.answers import (
+    Prediction,
+    predict,
+)
 from .tasks.classification import (
     build_cnn_model,
     build_crnn_model,
@@ -192,6 +196,7 @@ __all__ = [
     "Interval",
     "Judgement",
     "LazyImages",
+    "Prediction",
     "Reading",
     "ResultTable",
     "Split",
@@ -259,6 +264,7 @@ __all__ = [
     "plot_predictions",
     "plot_seeds",
     "points",
+    "predict",
     "print_judgements",
     "read_text",
     "receptive_field",

@@ -291,6 +291,40 @@ class AttentionOverSteps(layers.Layer):
 
 
 @register
+class ClassProbabilities(layers.Dense):
+    """A softmax that knows what its classes are called.
+
+    The names travel inside the layer, so a saved classifier answers with words.
+
+    Parameters
+    ----------
+    class_names : sequence of str
+        One for each class.
+
+    Returns
+    -------
+    tensor
+        Probabilities ``(batch, classes)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.network.layers import ClassProbabilities
+    >>> layer = ClassProbabilities(["cat", "dog"])
+    >>> tuple(layer(np.ones((3, 8))).shape), layer.class_names
+    ((3, 2), ('cat', 'dog'))
+    """
+
+    def __init__(self, class_names, **kwargs):
+        own = {"units": len(class_names), "activation": "softmax"}
+        super().__init__(**{**kwargs, **own})
+        self.class_names = tuple(map(str, class_names))
+
+    def get_config(self):
+        return {**super().get_config(), "class_names": list(self.class_names)}
+
+
+@register
 class CharacterLogits(layers.Layer):
     """Score each character at each step; padded steps can only say "blank".
 

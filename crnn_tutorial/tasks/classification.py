@@ -1,18 +1,19 @@
 """One class for each image: the head, the CRNN, and its rivals."""
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import keras
 import numpy as np
 from keras import layers
 
+from crnn_tutorial.data.splits import Dataset
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import IMAGE, assemble, check_filters, check_shape
 from crnn_tutorial.network.heads import Features
-from crnn_tutorial.network.layers import MapToSequence
+from crnn_tutorial.network.layers import ClassProbabilities, MapToSequence
 from crnn_tutorial.network.masks import CHANNELS_LAST
 
 
@@ -26,6 +27,8 @@ class Classify(heads.Head):
     ----------
     num_classes : int
         At least 2.
+    class_names : tuple of str, optional
+        What the classes are called; they are saved with the model.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class Classify(heads.Head):
     """
 
     num_classes: int
+    class_names: tuple | None = field(default=None, repr=False)
     loss: ClassVar[str] = "sparse_categorical_crossentropy"
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     metric_name: ClassVar[str] = "accuracy"
@@ -60,7 +64,8 @@ class Classify(heads.Head):
         activation = getattr(getattr(layer, "activation", None), "__name__", "")
         softmax = isinstance(layer, layers.Softmax) or activation == "softmax"
         one_row = len(shape) == 2  # with more axes: at each place
-        return cls(shape[-1]) if softmax and one_row else None
+        names = getattr(layer, "class_names", None)
+        return cls(shape[-1], names) if softmax and one_row else None
 
     def __call__(self, features, dropout=0.0):
         """Average over real steps (or places), then one probability for each class."""
@@ -72,6 +77,8 @@ class Classify(heads.Head):
             x = average(x, mask=mask)
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
+        if self.class_names is not None:
+            return ClassProbabilities(self.class_names, name="probabilities")(x)
         return layers.Dense(
             int(self.num_classes), activation="softmax", name="probabilities"
         )(x)
@@ -104,14 +111,30 @@ class Classify(heads.Head):
         """Turn probabilities ``(n, classes)`` into the most probable class ``(n,)``."""
         return np.argmax(outputs, axis=-1)
 
+    def answer(self, outputs):
+        """Name the most probable class of each row, with its probability."""
+        best = self.decode(outputs).tolist()
+        names = (
+            range(self.num_classes) if self.class_names is None else self.class_names
+        )
+        return [(names[k], float(row[k])) for k, row in zip(best, outputs, strict=True)]
+
     def per_image(self, targets, outputs):
         """Score each image: 1.0 where the answer is right, else 0.0."""
         return accuracy_per_image(self.encode(targets), self.decode(outputs))
 
 
+def describe(input_shape, num_classes):
+    """Return the shape of the images and the head, of numbers or of a dataset."""
+    if not isinstance(input_shape, Dataset):
+        return input_shape, Classify(num_classes)
+    names = tuple(map(str, input_shape.class_names))
+    return input_shape.input_shape, Classify(len(names), names)
+
+
 def build_crnn_model(
     input_shape,
-    num_classes,
+    num_classes=None,
     *,
     filters=None,
     units=64,
@@ -127,10 +150,12 @@ def build_crnn_model(
 
     Parameters
     ----------
-    input_shape : tuple of int
-        ``(height, width, channels)``, from 8 x 8 x 1 up.
+    input_shape : tuple of int, or Dataset
+        ``(height, width, channels)``, from 8 x 8 x 1 up. A dataset, as
+        ``ct.load_image_folder`` returns it, says all: the shape, and what the classes
+        are called; `predict` then answers with the names.
     num_classes : int
-        At least 2.
+        At least 2; None for a dataset.
     filters : sequence of int, optional
         One block of convolution and pooling for each number. By default as many as
         leave a map 4 to 7 rows high, at most 5: 32, 64, 128, 128, 128.
@@ -170,6 +195,7 @@ def build_crnn_model(
     >>> model.output_shape
     (None, 10)
     """
+    input_shape, head = describe(input_shape, num_classes)
     shape = height, width, _ = check_shape(input_shape, IMAGE)
     filters = check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
@@ -179,12 +205,12 @@ def build_crnn_model(
         features = backbones.patches(inputs, filters, units, recurrence)
     else:
         raise ValueError(f'sequence is "columns" or "patches", not {sequence!r}.')
-    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
+    return assemble(inputs, features, head, dropout, learning_rate)
 
 
 def build_cnn_model(
     input_shape,
-    num_classes,
+    num_classes=None,
     *,
     filters=None,
     units=64,
@@ -224,16 +250,17 @@ def build_cnn_model(
     >>> ct.receptive_field(model)
     (46, 46)
     """
+    input_shape, head = describe(input_shape, num_classes)
     shape = height, width, _ = check_shape(input_shape, IMAGE)
     filters = check_filters(filters, height, width)
     inputs = keras.Input(shape, name="image")
     features = convolve(inputs, filters, units if whole_image else None)
-    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
+    return assemble(inputs, features, head, dropout, learning_rate)
 
 
 def build_rnn_model(
     input_shape,
-    num_classes,
+    num_classes=None,
     *,
     units=64,
     along="width",
@@ -278,7 +305,7 @@ def build_rnn_model(
 
 def build_lstm_model(
     input_shape,
-    num_classes,
+    num_classes=None,
     *,
     units=64,
     along="width",
@@ -324,12 +351,13 @@ def build_lstm_model(
 def _build_scanner(
     cell, input_shape, num_classes, units, along, dropout, learning_rate
 ):
+    input_shape, head = describe(input_shape, num_classes)
     shape = check_shape(input_shape, IMAGE)
     inputs = keras.Input(shape, name="image")
     sequence = MapToSequence(along, name="map_to_sequence")(inputs)
     states = backbones.connect_steps(sequence, cell, units)
     features = Features(states)
-    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
+    return assemble(inputs, features, head, dropout, learning_rate)
 
 
 def convolve(x, filters, units=None):

@@ -9,7 +9,7 @@ from crnn_tutorial.network import backbones
 from crnn_tutorial.network.assemble import assemble, check_filters, check_shape
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.masks import CHANNELS_LAST, FrameMask
-from crnn_tutorial.tasks.classification import Classify, convolve
+from crnn_tutorial.tasks.classification import convolve, describe
 
 CLIP = {"frames": 8, "height": 16, "width": 32, "channels": 1}
 
@@ -18,7 +18,7 @@ FEATURES = {"frames": 8, "features": 64}
 
 def build_video_classifier(
     input_shape,
-    num_classes,
+    num_classes=None,
     *,
     filters=None,
     units=32,
@@ -79,6 +79,7 @@ def build_video_classifier(
     >>> any_length.input_shape
     (None, None, 64)
     """
+    input_shape, head = describe(input_shape, num_classes)
     computed = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
     shape = check_shape(input_shape, FEATURES if computed else CLIP, free="frames")
     inputs = keras.Input(shape, name="clip")
@@ -91,12 +92,12 @@ def build_video_classifier(
         _check_backend(recurrence)
         filters = check_filters(filters, *shape[1:3])
         features = backbones.frames(inputs, filters, units, recurrence, mask)
-    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
+    return assemble(inputs, features, head, dropout, learning_rate)
 
 
 def build_clip_cnn(
     input_shape,
-    num_classes,
+    num_classes=None,
     *,
     frame=None,
     filters=None,
@@ -145,6 +146,7 @@ def build_clip_cnn(
     >>> tuple(int(n) for n in stacked.get_layer("conv_1").kernel.shape)  # 8 channels
     (3, 3, 8, 32)
     """
+    input_shape, head = describe(input_shape, num_classes)
     frames, height, width, channels = shape = check_shape(input_shape, CLIP)
     inputs = keras.Input(shape, name="clip")
     x = inputs
@@ -158,7 +160,7 @@ def build_clip_cnn(
     x = layers.Reshape((height, width, frames * channels), name="picture")(x)
     filters = check_filters(filters, height, width)
     features = convolve(x, filters, units)
-    return assemble(inputs, features, Classify(num_classes), dropout, learning_rate)
+    return assemble(inputs, features, head, dropout, learning_rate)
 
 
 def _check_backend(recurrence):

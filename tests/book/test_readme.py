@@ -25,12 +25,15 @@ def test_the_five_lines_train_on_a_folder_of_photographs(tmp_path, monkeypatch):
         for i, crop in enumerate(photos.images[photos.targets == k]):
             Image.fromarray(np.uint8(crop * 255)).save(folder / f"{i}.png")
     monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.uint8(crop * 255)).resize((90, 60)).save("one_new_photo.jpg")
     code, _ = read_code()
     assert len([line for line in code.splitlines() if line]) == 6  # and the import
     names: dict = {}
     exec(code, names)
     score = ct.evaluate(names["model"], names["data"].train).score
     assert score > 0.8, "two photographs are easy to tell apart"
+    new = ct.predict(names["model"], "one_new_photo.jpg")
+    assert new.answer in names["data"].class_names
 
 
 def test_ten_lines_read_a_zip_of_words(tmp_path, monkeypatch):
