@@ -42,7 +42,9 @@ class KeepBest(keras.callbacks.Callback):
         self.waited += 1
         if found < (self.clear[0], 0.9 * self.clear[1]):
             self.clear, self.waited = found, 0
-        if self.waited >= self.patience:
+        # While errors are left, the low learning rates at the end may still mend them.
+        patience = self.patience * (2 if found[0] else 1)
+        if self.waited >= patience:
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):

@@ -50,8 +50,9 @@ def train_text_recognizer(
         A reader without CTC needs none.
     patience : int or None
         With ``validation_data``: after so many epochs without fewer errors in
-        characters (or as few and a lower loss), the training stops. None: all epochs
-        are trained and the last weights kept; so it is with a ``checkpoint``, too.
+        characters (or as few and a lower loss), the training stops; twice as many while
+        errors are left. None: all epochs are trained and the last weights kept; so it
+        is with a ``checkpoint``, too.
     **options
         Of `train_crnn_model`: ``validation_data``, ``checkpoint``, ``sample_weight``,
         ``steps_per_epoch``, ``seed``, ``callbacks``, ``verbose``.

@@ -126,9 +126,10 @@ def train_crnn_model(
         batches at most train on a guess of where each character stands
         (`train_text_recognizer` says why). 0 is CTC alone.
     patience : int, optional
-        With ``validation_data``: after so many epochs that are not better on it, the
-        training stops, and the best weights are kept. By default all epochs are
-        trained and the last weights kept; so it is with a ``checkpoint``, too.
+        With ``validation_data``: after so many epochs that are not better on it (twice
+        as many while errors are left), the training stops, and the best weights are
+        kept. By default all epochs are trained and the last weights kept; so it is with
+        a ``checkpoint``, too.
     class_weight : dict or "balanced", optional
         Class -> how much its images count in the loss; 1 for a class left out.
         "balanced" lets all classes count alike, however many images they have. The

@@ -240,7 +240,7 @@ def test_the_best_weights_are_kept_and_the_training_stops_behind_them():
     options = {"batch_size": 10, "epochs": 12, "guess_steps": 0, "verbose": 0}
     model = make_reader()
     history = ct.train_text_recognizer(
-        model, LINES, TEXTS, validation_data=(LINES, other), patience=2, **options
+        model, LINES, TEXTS, validation_data=(LINES, other), patience=1, **options
     )
     errors = history.history["val_cer"]
     losses = history.history["val_loss"]
