@@ -284,10 +284,10 @@ def calls(monkeypatch):
         noted.append({**call, **options})
         return SimpleNamespace(seconds=2.0 + seed)
 
-    stub = SimpleNamespace(
-        set_seed=lambda seed: noted.append(("set_seed", seed)), train_crnn_model=train
+    monkeypatch.setattr(
+        evaluation, "set_seed", lambda seed: noted.append(("set_seed", seed))
     )
-    monkeypatch.setattr(evaluation, "training", stub)
+    monkeypatch.setattr(evaluation, "train_crnn_model", train)
     return noted
 
 

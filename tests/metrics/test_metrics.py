@@ -5,12 +5,9 @@ import math
 
 import numpy as np
 import pytest
-from crnn_tutorial.verdict.intervals import bootstrap
-from crnn_tutorial.verdict.verdict import judge
 
-# ?? judging.verdict
-from crnn_tutorial.judging.intervals import Interval
-from crnn_tutorial.judging.verdict import Judgement, points
+from crnn_tutorial.judging.intervals import Interval, bootstrap
+from crnn_tutorial.judging.verdict import Judgement, judge, points
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.metrics.text import (
     character_error_rate,
