@@ -116,6 +116,7 @@ from .judging.evaluation import (
 from .judging.intervals import (
     Interval,
     bootstrap,
+    interval,
 )
 from .judging.seeds import (
     load_results,
@@ -226,6 +227,7 @@ __all__ = [
     "extend_alphabet",
     "figures",
     "from_patches",
+    "interval",
     "judge",
     "judging",
     "load_cifar10",

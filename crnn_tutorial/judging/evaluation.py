@@ -13,7 +13,7 @@ import numpy as np
 
 from crnn_tutorial.data.images import stack_images
 from crnn_tutorial.judging.costs import count_multiplications
-from crnn_tutorial.judging.intervals import Interval, bootstrap
+from crnn_tutorial.judging.intervals import Interval, interval
 from crnn_tutorial.judging.tables import ResultTable, count
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import heads
@@ -33,7 +33,7 @@ class Evaluation:
     metric : str
         Name of the score, such as "accuracy"; higher is better.
     score, low, high : float
-        The score and its 95 % bootstrap interval over the images.
+        The score and its 95 % interval over the images.
     per_image : numpy.ndarray
         ``(images,)``; the score of each image, for ``ct.judge``.
     parameters, multiplications : int or None
@@ -80,7 +80,7 @@ class Evaluation:
 
 
 def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=None):
-    """Score a model on a split, with a 95 % bootstrap interval over the images.
+    """Score a model on a split, with a 95 % interval over the images.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     >>> split = ct.Split(np.zeros((4, 8, 8, 1), "float32"), np.array([0, 0, 0, 1]))
     >>> always_zero = DummyClassifier().fit(split.images.reshape(4, -1), split.targets)
     >>> ct.evaluate(always_zero, split)
-    Evaluation(accuracy 75.0 % [25.0, 100.0], 4 images, – parameters)
+    Evaluation(accuracy 75.0 % [30.1, 95.4], 4 images, – parameters)
     """
     _check_split(split)
     if isinstance(model, keras.Model):
@@ -134,7 +134,7 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
             "Expected a keras.Model or a fitted scikit-learn classifier, but got "
             f"{type(model).__name__}."
         )
-    score = bootstrap(per_image)
+    score = interval(per_image)
     ends = (score.value, score.low, score.high)
     weighted = _weigh(model, split.targets, per_image, sample_weight, class_weight)
     size = parameters, multiplications
