@@ -122,6 +122,7 @@ from .judging.seeds import (
     load_results,
     run_seeds,
     save_results,
+    stored_scores,
 )
 from .judging.tables import (
     ResultTable,
@@ -277,6 +278,7 @@ __all__ = [
     "show_source",
     "stack_images",
     "stack_text_images",
+    "stored_scores",
     "stream_image_folder",
     "tasks",
     "to_patches",

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import crnn_tutorial as ct
-from crnn_tutorial.network import layers
+from crnn_tutorial.network import layers, masks
 
 ABC = "abc"
 HEIGHT, POOL = 4, 4  # a step of the reader below is four columns wide
@@ -16,8 +16,8 @@ def build_reader():
     Row k of an image is the score of class k, so each test writes down what is read.
     """
     image = keras.Input((HEIGHT, None, 1), name="image")
-    mask = layers.ColumnMask()(image)
-    mask = layers.PoolMask(POOL)(mask)
+    mask = masks.ColumnMask()(image)
+    mask = masks.PoolMask(POOL)(mask)
     rows = keras.layers.AveragePooling2D((1, POOL), padding="valid")(image)
     sequence = layers.MapToSequence()(rows)
     last = layers.CharacterLogits(ABC, name="logits")

@@ -6,7 +6,7 @@ what it measured.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -42,6 +42,8 @@ class Evaluation:
         Of training, measured by the caller.
     weighted : float or None
         The score with each image counted by its weight, where weights were given.
+    history : dict or None
+        Of a training by `train_and_evaluate`: name -> one value for each epoch.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class Evaluation:
     multiplications: int | None = None
     seconds: float | None = None
     weighted: float | None = None
+    history: dict | None = field(default=None, repr=False)
 
     @property
     def interval(self):
@@ -332,8 +335,8 @@ def train_and_evaluate(
     Returns
     -------
     dict
-        Name -> ``Evaluation``, with the seconds of training. With several tests: name
-        of the test -> such a dict.
+        Name -> ``Evaluation``, with seconds and history of the training. With several
+        tests: name of the test -> such a dict.
 
     Raises
     ------
@@ -367,13 +370,15 @@ def train_and_evaluate(
         set_seed(seed)
         if hasattr(builder, "fit"):
             model, seconds = _fit_classifier(builder, data[name].train, seed)
+            history = None
         else:
             model = builder()
-            seconds = _fit_model(model, data[name], batch_size, epochs, seed, options)
+            done = _fit_model(model, data[name], batch_size, epochs, seed, options)
+            seconds, history = done.seconds, done.history
         tests = evaluate_on if several else {"": getattr(data[name], evaluate_on)}
         for test, split in tests.items():
             found = evaluate(model, split, seconds=seconds)
-            evaluations.setdefault(test, {})[name] = found
+            evaluations.setdefault(test, {})[name] = replace(found, history=history)
     return evaluations if several else evaluations[""]
 
 
@@ -408,7 +413,6 @@ def _fit_model(model, dataset, batch_size, epochs, seed, options):
     train = dataset.train
     stream = _is_stream(train)
     images, targets = (train, None) if stream else (train.images, train.targets)
-    history = train_crnn_model(
+    return train_crnn_model(
         model, images, targets, batch_size, epochs, seed=seed, **options
     )
-    return history.seconds

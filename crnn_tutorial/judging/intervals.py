@@ -72,9 +72,9 @@ def interval(per_image, reduce=np.mean, confidence=0.95, clusters=None):
     """Give a score its interval: what other images would show.
 
     The share of right answers gets the *Wilson* interval: scores of 0 and 1, of which
-    ``reduce`` takes the mean. All other scores get the `bootstrap`, which near 100 % is
-    too narrow: where the truth is 99 % and there are 360 images, it covers the truth
-    only 87 times in 100. ``benchmarks/coverage.py`` measures both.
+    ``reduce`` takes the mean. All other scores get the `bootstrap`. For shares near
+    100 % it is too narrow: where the truth is 99 %, an interval from 360 images covers
+    it 86 times in 100. ``benchmarks/coverage.py`` measures both.
 
     Parameters
     ----------

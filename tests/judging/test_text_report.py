@@ -280,6 +280,7 @@ def test_titles_fit_their_picture_and_are_no_formulas(monkeypatch, reader, steps
 def test_matplotlib_is_loaded_for_figures_alone():
     source = (
         "import sys, numpy as np, crnn_tutorial as ct\n"
+        "from crnn_tutorial.judging.text_report import WrongReading\n"
         "one = ct.Interval(1.0, 0.9, 1.0)\n"
         "wrong = WrongReading(0, np.zeros((8, 20, 1)), 'a', 'b', 0.5)\n"
         "report = ct.TextReport(1, 0.0, one, 1.0, one, [wrong])\n"

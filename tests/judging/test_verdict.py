@@ -285,3 +285,24 @@ class TestInterval:
         assert chances.sum() > 0.999999
         assert 0.93 < chances @ covers[interval] < 0.97
         assert 0.85 < chances @ covers[bootstrap] < 0.89
+
+
+class TestSeedsInTwoGroups:
+    """One training in five of ours fails by 25 points: the true difference is -5."""
+
+    @staticmethod
+    def coverage(seeds):
+        rng = np.random.default_rng(0)
+        held = []
+        for _ in range(300):
+            control = rng.random((seeds, 100)) < 0.9
+            failed = rng.random((seeds, 1)) < 0.2
+            found = judge(rng.random((seeds, 100)) < 0.9 - 0.25 * failed, control)
+            held.append(found.low <= -0.05 <= found.high)
+        return np.mean(held)
+
+    def test_five_do_not_cover_and_ten_cover_more(self):
+        """With five, none has failed in a third of all comparisons."""
+        five, ten = self.coverage(5), self.coverage(10)
+        assert five < 0.9
+        assert five + 0.03 < ten
