@@ -135,7 +135,8 @@ def run_seeds(
             builders, draw, seeds, learning_rates, schedule | options
         )
         judged = _judge_tests(runs, rates, ours, margin, clusters)
-        return {"settings": schedule | {"redraw": redraw}} | judged
+        rate = {k: v for k, v in options.items() if k == "learning_rate"}
+        return {"settings": schedule | rate | {"redraw": redraw}} | judged
 
     results = {**describe_run(), "seeds": seeds, "ours": ours, **run(1)}
     if longer is not None:

@@ -542,6 +542,7 @@ class TestRunSeeds:
         assert rivals["guess"]["curves"] == [None] * 3
         assert results["command"].startswith("python ")
         assert results["settings"] == {"batch_size": 2, "epochs": 1, "redraw": True}
+        assert self.run(learning_rate=0.1)["settings"]["learning_rate"] == 0.1
 
     def run(self, dataset=DATASET, chosen=(0, 1), **options):
         rivals = {"right": show_answer, "wrong": lambda: show_answer(reverse=True)}
