@@ -305,11 +305,7 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
     +0.6 points [-1.1, 2.4] over 5 seeds and 500 images;
     a difference of 2.5 points or more would have been seen 4 times in 5
     """
-    if not margin >= 0:
-        raise ValueError(
-            "The margin is the largest difference that does not matter, 0 or more, but "
-            f"got {margin}."
-        )
+    _check_margin(margin)
     ours, control = _paired(ours, control)
     seeds, images = ours.shape
     fractions = _are_fractions([ours, control])
@@ -336,6 +332,14 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
     return Judgement(
         *numbers, verdict, seeds, images, claim, fractions, float(margin), known
     )
+
+
+def _check_margin(margin):
+    if not margin >= 0:
+        raise ValueError(
+            "The margin is the largest difference that does not matter, 0 or more, but "
+            f"got {margin}."
+        )
 
 
 def _paired(ours, control):
