@@ -112,7 +112,7 @@ def judge_edges(readers, data, run):
     judged = {}
     for name in ("random kernels", "raw pixels"):
         found = ct.judge(ours, scores[name])
-        judged[name] = {**asdict(found), "sentence": found.sentence}
+        judged[name] = {**asdict(found), "word": found.word, "sentence": found.sentence}
     results = {
         **{key: run[key] for key in ("date", "machine", "versions", "settings")},
         "metric": "accuracy",

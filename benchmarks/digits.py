@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.svm import SVC
 
 import crnn_tutorial as ct
+from crnn_tutorial.judging.draws import draw_training
 
 SEEDS = range(5)
 BATCH_SIZE, EPOCHS = 32, 30
@@ -37,9 +38,9 @@ def make_svm():
     return SVC(gamma=0.256, C=10)  # scikit-learn's example has gamma 0.001 for 0 to 16
 
 
-def make_views(split):
-    """Load the digits, and for one SVM all that the networks are shown: each shift."""
-    digits = ct.load_digits(split=split)
+def make_views(split, seed):
+    """Draw digits, and make for one SVM all that the networks are shown: each shift."""
+    digits = draw_training(ct.load_digits(split=split), seed)
     names = ("CRNN", "CNN", "order-blind", "attention", "LSTM", "SVM")
     edges = [(0, 0), (1, 1), (1, 1), (0, 0)]
     around = np.pad(digits.train.images, edges)

@@ -98,6 +98,7 @@ def main():
         "CRNN",
         BATCH_SIZE,
         EPOCHS,
+        redraw=False,  # it trains on all there are
         validation_data=None,
         **RECIPE,
     )

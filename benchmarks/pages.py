@@ -43,4 +43,4 @@ def tell(results):
             for rival, judgement in one["judgements"].items():
                 title = name if test == name else f"{name}, {test}"
                 print(f"{title}, {one.get('ours', found['ours'])} - {rival}:")
-                print(f"  {judgement['sentence']}")
+                print(f"  {ct.Judgement.of(judgement).sentence}")

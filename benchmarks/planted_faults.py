@@ -125,8 +125,8 @@ FAULTS = [
     Fault(
         "a judgement forgets that the same images were answered",
         "judging/verdict.py",
-        "error, freedom = _standard_error(difference)",
-        "error, freedom = _standard_error(ours - np.roll(control, 1, axis=1))",
+        "detectable = _half_widths(difference)",
+        "detectable = _half_widths(ours - np.roll(control, 1, axis=1))",
         "metrics",
         "appendix/how_we_judge",
     ),

@@ -61,7 +61,7 @@ def score(model, split):
     texts = ct.read_text(model, split.images)
     exact = exact_match_per_image(split.targets, texts)
     return {
-        "exact_match": str(ct.bootstrap(exact)),
+        "exact_match": str(ct.interval(exact)),
         "share": float(exact.mean()),
         "cer": ct.character_error_rate(split.targets, texts),
     }

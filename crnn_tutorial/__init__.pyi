@@ -116,11 +116,13 @@ from .judging.evaluation import (
 from .judging.intervals import (
     Interval,
     bootstrap,
+    interval,
 )
 from .judging.seeds import (
     load_results,
     run_seeds,
     save_results,
+    stored_scores,
 )
 from .judging.tables import (
     ResultTable,
@@ -231,6 +233,7 @@ __all__ = [
     "extend_alphabet",
     "figures",
     "from_patches",
+    "interval",
     "judge",
     "judging",
     "load_cifar10",
@@ -281,6 +284,7 @@ __all__ = [
     "show_source",
     "stack_images",
     "stack_text_images",
+    "stored_scores",
     "stream_image_folder",
     "tasks",
     "to_patches",

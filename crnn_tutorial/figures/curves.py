@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from crnn_tutorial.figures.style import COLORS, LINES, MARKERS, new_figure
+from crnn_tutorial.metrics.words import MARGIN, comparison_word
 
 
 def plot_curves(
@@ -261,11 +262,12 @@ def plot_seeds(results, evaluations=None):
     return figure
 
 
-# verdict -> colour, marker, filled
-VERDICTS = {
-    "supported": (COLORS["blue"], "o", True),
-    "not supported": (COLORS["black"], "s", False),
-    "false": (COLORS["vermillion"], "v", True),
+# word of the comparison -> colour, marker, filled
+_WORDS = {
+    "better": (COLORS["blue"], "o", True),
+    "as good": (COLORS["black"], "s", True),
+    "undecided": (COLORS["black"], "s", False),
+    "worse": (COLORS["vermillion"], "v", True),
 }
 
 
@@ -285,13 +287,13 @@ def plot_judgements(judgements, xlabel="difference (points)", axes=None):
     Returns
     -------
     matplotlib.figure.Figure
-        Supported: filled circles; not supported: open squares; false: triangles. An
-        interval that leaves the zero line free has a verdict for or against.
+        Better: filled circles; worse: triangles; as good: filled squares; undecided:
+        open squares. An interval that leaves the zero line free has a direction.
 
     Raises
     ------
     ValueError
-        If there is no judgement, or one with an unknown verdict.
+        If there is no judgement, or one without its numbers.
 
     Examples
     --------
@@ -304,17 +306,20 @@ def plot_judgements(judgements, xlabel="difference (points)", axes=None):
         name: found if isinstance(found, dict) else vars(found)
         for name, found in judgements.items()
     }
-    unknown = {found["verdict"] for found in rows.values()} - set(VERDICTS)
-    if not rows or unknown:
+    numbers = {"difference", "low", "high"}
+    bare = [name for name, found in rows.items() if numbers - set(found)]
+    if not rows or bare:
         raise ValueError(
-            "Expected {name: judgement} with the verdicts "
-            f"{', '.join(VERDICTS)}, but got {sorted(unknown) or 'nothing'}."
+            "Expected {name: judgement} from ct.judge or ct.run_seeds, but got "
+            f"{f'no difference, low and high for {bare}' if bare else 'nothing'}."
         )
     if axes is None:
         axes = new_figure(1.2 + 0.4 * len(rows)).subplots()
     axes.axvline(0, color="black", linewidth=1)
     for row, found in enumerate(rows.values()):
-        color, marker, filled = VERDICTS[found["verdict"]]
+        margin = found.get("margin", MARGIN)  # older results have none
+        word = comparison_word(found["low"], found["high"], margin)
+        color, marker, filled = _WORDS[word]
         ends = [100 * found["low"], 100 * found["high"]]
         axes.plot(ends, [row, row], "-", color=color)
         face = color if filled else "white"

@@ -6,14 +6,14 @@ what it measured.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
 
 from crnn_tutorial.data.images import stack_images
 from crnn_tutorial.judging.costs import count_multiplications
-from crnn_tutorial.judging.intervals import Interval, bootstrap
+from crnn_tutorial.judging.intervals import Interval, interval
 from crnn_tutorial.judging.tables import ResultTable, count
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import heads
@@ -34,7 +34,7 @@ class Evaluation:
     metric : str
         Name of the score, such as "accuracy"; higher is better.
     score, low, high : float
-        The score and its 95 % bootstrap interval over the images.
+        The score and its 95 % interval over the images.
     per_image : numpy.ndarray
         ``(images,)``; the score of each image, for ``ct.judge``.
     parameters, multiplications : int or None
@@ -43,6 +43,8 @@ class Evaluation:
         Of training, measured by the caller.
     weighted : float or None
         The score with each image counted by its weight, where weights were given.
+    history : dict or None
+        Of a training by `train_and_evaluate`: name -> one value for each epoch.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Evaluation:
     multiplications: int | None = None
     seconds: float | None = None
     weighted: float | None = None
+    history: dict | None = field(default=None, repr=False)
 
     @property
     def interval(self):
@@ -81,7 +84,7 @@ class Evaluation:
 
 
 def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=None):
-    """Score a model on a split, with a 95 % bootstrap interval over the images.
+    """Score a model on a split, with a 95 % interval over the images.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     >>> split = ct.Split(np.zeros((4, 8, 8, 1), "float32"), np.array([0, 0, 0, 1]))
     >>> always_zero = DummyClassifier().fit(split.images.reshape(4, -1), split.targets)
     >>> ct.evaluate(always_zero, split)
-    Evaluation(accuracy 75.0 % [25.0, 100.0], 4 images, – parameters)
+    Evaluation(accuracy 75.0 % [30.1, 95.4], 4 images, – parameters)
     """
     _check_split(split)
     if isinstance(model, keras.Model):
@@ -135,7 +138,7 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
             "Expected a keras.Model or a fitted scikit-learn classifier, but got "
             f"{type(model).__name__}."
         )
-    score = bootstrap(per_image)
+    score = interval(per_image)
     ends = (score.value, score.low, score.high)
     weighted = _weigh(model, split.targets, per_image, sample_weight, class_weight)
     size = parameters, multiplications
@@ -331,8 +334,8 @@ def train_and_evaluate(
     Returns
     -------
     dict
-        Name -> ``Evaluation``, with the seconds of training. With several tests: name
-        of the test -> such a dict.
+        Name -> ``Evaluation``, with seconds and history of the training. With several
+        tests: name of the test -> such a dict.
 
     Raises
     ------
@@ -366,13 +369,15 @@ def train_and_evaluate(
         set_seed(seed)
         if hasattr(builder, "fit"):
             model, seconds = _fit_classifier(builder, data[name].train, seed)
+            history = None
         else:
             model = builder()
-            seconds = _fit_model(model, data[name], batch_size, epochs, seed, options)
+            done = _fit_model(model, data[name], batch_size, epochs, seed, options)
+            seconds, history = done.seconds, done.history
         tests = evaluate_on if several else {"": getattr(data[name], evaluate_on)}
         for test, split in tests.items():
             found = evaluate(model, split, seconds=seconds)
-            evaluations.setdefault(test, {})[name] = found
+            evaluations.setdefault(test, {})[name] = replace(found, history=history)
     return evaluations if several else evaluations[""]
 
 
@@ -407,7 +412,6 @@ def _fit_model(model, dataset, batch_size, epochs, seed, options):
     train = dataset.train
     stream = _is_stream(train)
     images, targets = (train, None) if stream else (train.images, train.targets)
-    history = train_crnn_model(
+    return train_crnn_model(
         model, images, targets, batch_size, epochs, seed=seed, **options
     )
-    return history.seconds

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 _BATCH = 2_000_000  # scores that one step of the bootstrap holds in memory
 
@@ -67,8 +68,89 @@ class Interval:
         return f"Interval({self})"
 
 
+def interval(per_image, reduce=np.mean, confidence=0.95, clusters=None):
+    """Give a score its interval: what other images would show.
+
+    The share of right answers gets the *Wilson* interval: scores of 0 and 1, of which
+    ``reduce`` takes the mean. All other scores get the `bootstrap`. For shares near
+    100 % it is too narrow: where the truth is 99 %, an interval from 360 images covers
+    it 86 times in 100. ``benchmarks/coverage.py`` measures both.
+
+    Parameters
+    ----------
+    per_image, reduce, confidence
+        As in `bootstrap`.
+    clusters : array_like, optional
+        ``(images,)``; a label for each image. Images that were made from one source,
+        such as a digit and its mirror image, have one label: their scores are averaged
+        first, and count once.
+
+    Returns
+    -------
+    Interval
+        With ``value``, ``low`` and ``high``, in the units of the score.
+
+    Raises
+    ------
+    ValueError
+        As `bootstrap`, or if there is not one label for each image.
+
+    References
+    ----------
+    E. B. Wilson (1927), "Probable inference, the law of succession, and statistical
+    inference", J. Am. Stat. Assoc. 22.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.interval([1] * 354 + [0] * 6)
+    Interval(98.3 % [96.4, 99.2])
+    >>> ct.interval([1] * 50)  # not [100.0, 100.0]
+    Interval(100.0 % [92.9, 100.0])
+    >>> ct.interval([1] * 50, clusters=[*range(25)] * 2)  # each of 25 sources twice
+    Interval(100.0 % [86.7, 100.0])
+    """
+    scores = _scores("per_image", per_image, axes=(1, 2))
+    _check_confidence(confidence)
+    if clusters is not None:
+        scores = _merge(scores, clusters)
+    if reduce is np.mean and scores.ndim == 1 and np.isin(scores, (0, 1)).all():
+        found = stats.binomtest(int(scores.sum()), len(scores))
+        low, high = found.proportion_ci(confidence, method="wilson")
+        return Interval(float(scores.mean()), float(low), float(high))
+    return bootstrap(scores, reduce, confidence)
+
+
+def _merge(scores, clusters):
+    """Average the scores, images first, of each cluster: one row for each is left."""
+    try:
+        labels = np.asarray(clusters)
+        names, place = np.unique(labels, return_inverse=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "clusters holds one label for each image, all of them numbers or all of "
+            f"them texts, but got {clusters!r:.60}."
+        ) from error
+    if labels.shape != scores.shape[:1]:
+        raise ValueError(
+            f"clusters holds one label for each of the {len(scores)} images, but got "
+            f"the shape {labels.shape}. Give images of one source the same label, and "
+            "every other image a label of its own."
+        )
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError(
+            f"clusters holds {np.isnan(labels).sum()} labels that are NaN. Give an "
+            "image without a known source a label of its own."
+        )
+    total = np.zeros((len(names), *scores.shape[1:]))
+    np.add.at(total, place, scores)
+    return total / np.bincount(place).reshape(-1, *[1] * (scores.ndim - 1))
+
+
 def bootstrap(per_image, reduce=np.mean, confidence=0.95, resamples=2000, seed=0):
     """Give a score its percentile-bootstrap interval: what other images would show.
+
+    For a share of right answers `interval` is better: it calls this where it must.
 
     Draws as many images as there are, with replacement, ``resamples`` times, and
     takes the middle ``confidence`` of the scores that come out. It covers the choice
@@ -119,11 +201,9 @@ def bootstrap(per_image, reduce=np.mean, confidence=0.95, resamples=2000, seed=0
     Interval(100.0 % [94.2, 100.0])
     """
     scores = _scores("per_image", per_image, axes=(1, 2))
-    if not 0 < confidence < 1 or resamples < 100:
-        raise ValueError(
-            "Expected a confidence between 0 and 1 and at least 100 resamples, but "
-            f"got {confidence} and {resamples}."
-        )
+    _check_confidence(confidence)
+    if resamples < 100:
+        raise ValueError(f"Expected at least 100 resamples, but got {resamples}.")
     value = float(reduce(scores, axis=0))
     rng = np.random.default_rng(seed)
     images, step = len(scores), max(1, _BATCH // scores.size)
@@ -136,6 +216,14 @@ def bootstrap(per_image, reduce=np.mean, confidence=0.95, resamples=2000, seed=0
         return _no_spread(value, _unseen_share(images, confidence))
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, float(low), float(high))
+
+
+def _check_confidence(confidence):
+    if not 0 < confidence < 1:
+        raise ValueError(
+            "Expected a confidence between 0 and 1, such as 0.95, but got "
+            f"{confidence}."
+        )
 
 
 def _no_spread(value, unseen):

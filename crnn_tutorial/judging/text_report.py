@@ -14,7 +14,7 @@ import numpy as np
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.text.stacking import pad_lines
 from crnn_tutorial.judging import evaluation
-from crnn_tutorial.judging.intervals import Interval, bootstrap
+from crnn_tutorial.judging.intervals import Interval, interval
 from crnn_tutorial.metrics.text import (
     edits_per_image,
     error_rate,
@@ -58,11 +58,11 @@ class TextReport:
     exact_match : float
         Share of the images whose whole text is right.
     interval : Interval
-        The same with its 95 % bootstrap interval over the images.
+        The same with its 95 % interval over the images.
     cer : float
         Character error rate: all edits, divided by all characters of the true texts.
     cer_interval : Interval
-        The same with its 95 % bootstrap interval over the images.
+        The same with its 95 % interval over the images.
     worst : list of WrongReading
         Wrong answers only, the worst first; empty if all is right.
 
@@ -179,7 +179,7 @@ def report_text(model, split, *, worst=5, beam_width=1, batch_size=64):
     >>> texts = ["2015", "1997"]
     >>> test = ct.Split([ct.digit_string(text) for text in texts], texts)
     >>> print(ct.report_text(model, test))
-    2 images, read without a mistake: 0.0 % [0.0, 77.6]
+    2 images, read without a mistake: 0.0 % [0.0, 65.8]
     character error rate: ...
     In brackets: 95 % intervals, what other such images may give.
     the 2 wrong readings, the worst first:
@@ -195,9 +195,9 @@ def report_text(model, split, *, worst=5, beam_width=1, batch_size=64):
         model, lines, beam_width, return_confidence=True, batch_size=batch_size
     )
     texts = [found.text for found in readings]
-    exact = bootstrap(exact_match_per_image(truths, texts))
+    exact = interval(exact_match_per_image(truths, texts))
     edits = edits_per_image(truths, texts)
-    cer = bootstrap(edits, reduce=error_rate)
+    cer = interval(edits, reduce=error_rate)
     chosen = _rank(edits, [found.confidence for found in readings])[:worst]
     wrong = [
         WrongReading(i, lines[i], truths[i], texts[i], readings[i].confidence)

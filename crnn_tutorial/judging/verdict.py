@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 import numpy as np
 from scipy import stats
@@ -10,9 +10,14 @@ from scipy import stats
 from crnn_tutorial.judging.intervals import (
     _are_fractions,
     _decimals,
+    _merge,
     _scores,
     _unseen_share,
 )
+from crnn_tutorial.metrics.words import MARGIN, comparison_word
+
+# comparison -> what it makes of the claim that ours is better
+_VERDICTS = {"better": "supported", "worse": "false"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,22 +31,28 @@ class Judgement:
     low, high : float
         Ends of the 95 % interval of the difference.
     detectable : float
-        Smallest difference that such a test calls "supported" 4 times in 5.
+        Smallest difference that such a test calls "better" 4 times in 5.
     verdict : str
-        "supported", "not supported" or "false".
+        On the claim that ours is better: "supported", "not supported" or "false".
     seeds, images : int
         How many of each were compared.
     claim : str
         What was judged, may be empty.
     fractions : bool
         Whether all scores lay in [0, 1]: shown in percentage points.
+    margin : float
+        Differences up to this one do not matter.
+    clusters : int or None
+        How many sources the images have, where `judge` was told.
 
     Examples
     --------
     >>> import crnn_tutorial as ct
     >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
+    >>> found.word
+    'undecided'
     >>> print(found.sentence)
-    not supported: +0.2 points [-0.9, 1.3] over 5 seeds and 500 images;
+    undecided: +0.2 points [-0.9, 1.3] over 5 seeds and 500 images;
     a difference of 1.6 points or more would have been seen 4 times in 5
     """
 
@@ -54,16 +65,76 @@ class Judgement:
     images: int
     claim: str = ""
     fractions: bool = True
+    margin: float = MARGIN
+    clusters: int | None = None
+
+    @classmethod
+    def of(cls, stored):
+        """Return the judgement that ``ct.run_seeds`` has stored.
+
+        Parameters
+        ----------
+        stored : dict or Judgement
+            One of ``results["judgements"]``. What older versions stored is judged by
+            the present words, with the usual margin.
+
+        Returns
+        -------
+        Judgement
+            With its ``word`` and ``sentence``.
+
+        Raises
+        ------
+        ValueError
+            If something that a judgement needs is missing.
+
+        Examples
+        --------
+        >>> import crnn_tutorial as ct
+        >>> stored = ct.load_results("digits")["random"]["judgements"]["CNN"]
+        >>> found = ct.Judgement.of(stored)
+        >>> found.difference == stored["difference"]
+        True
+        """
+        if isinstance(stored, cls):
+            return stored
+        known = {field.name for field in fields(cls)}
+        try:
+            return cls(**{key: stored[key] for key in known & set(stored)})
+        except TypeError as error:
+            needed = [f.name for f in fields(cls) if f.default is MISSING]
+            raise ValueError(
+                f"A judgement has {', '.join(needed)}, but got {stored!r:.60}. Pass "
+                "what ct.judge returned, or one of the judgements of ct.run_seeds."
+            ) from error
+
+    @property
+    def word(self):
+        """The comparison: "better", "worse", "as good" or "undecided"."""
+        return comparison_word(self.low, self.high, self.margin)
 
     @property
     def sentence(self):
-        """The verdict with its numbers, as it can stand in a chapter."""
+        """The comparison with its numbers, as it can stand in a chapter."""
+        return f"{self._finding}: {self._numbers}"
+
+    @property
+    def _finding(self):
+        if self.word != "as good":
+            return self.word
+        scale, unit = (100, " points") if self.fractions else (1, "")
+        margin = f"{self.margin * scale:g}"
+        return f"as good, within {margin}{unit[:-1] if margin == '1' else unit}"
+
+    @property
+    def _numbers(self):
+        sources = "" if self.clusters is None else f" of {self.clusters:,} sources"
         text = (
-            f"{self.verdict}: {points(self)} over "
-            f"{self.seeds} seed{'s' * (self.seeds > 1)} and {self.images:,} images"
+            f"{points(self)} over {self.seeds} seed{'s' * (self.seeds > 1)} and "
+            f"{self.images:,} images{sources}"
         )
-        if self.verdict == "not supported":
-            scale, unit, places = _scale(vars(self))
+        if self.word == "undecided":
+            scale, unit, places = _scale(self)
             least = f"{self.detectable * scale:.{places}f}{unit}"
             text += (
                 f"; a difference of {least} or more would have been seen 4 times in 5"
@@ -73,32 +144,37 @@ class Judgement:
         return text
 
     def __str__(self):
-        return _wrap(f"{self.claim}: {self.sentence}" if self.claim else self.sentence)
+        if not self.claim:
+            return _wrap(self.sentence)
+        return _wrap(f"{self.claim}: {self.verdict} ({self._finding}): {self._numbers}")
 
     def __repr__(self):
         return f"Judgement({self})"
 
 
 def print_judgements(judgements):
-    """Print judgements, one below the other, in lines that fit a page.
+    """Print comparisons, one below the other, in lines that fit a page.
+
+    What is printed is the word of the comparison. To see the verdict on a claim, print
+    the judgement itself.
 
     Parameters
     ----------
     judgements : dict
-        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``.
+        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``. The name says
+        what was compared with what.
 
     Examples
     --------
     >>> import crnn_tutorial as ct
     >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
     >>> ct.print_judgements({"CRNN minus CNN": found})
-    CRNN minus CNN: not supported: +0.2 points [-0.9, 1.3] over 5
-      seeds and 500 images; a difference of 1.6 points or more would
-      have been seen 4 times in 5
+    CRNN minus CNN: undecided: +0.2 points [-0.9, 1.3] over 5 seeds
+      and 500 images; a difference of 1.6 points or more would have
+      been seen 4 times in 5
     """
     for name, found in judgements.items():
-        stored = isinstance(found, dict)
-        print(_wrap(f"{name}: {found['sentence'] if stored else found.sentence}"))
+        print(_wrap(f"{name}: {Judgement.of(found).sentence}"))
 
 
 def _wrap(text):
@@ -125,10 +201,10 @@ def points(judgement):
     >>> ct.points(found)
     '+4.7 points [2.7, 6.6]'
     """
-    found = judgement if isinstance(judgement, dict) else vars(judgement)
+    found = Judgement.of(judgement)
     scale, unit, places = _scale(found)
     difference, low, high = (
-        found[name] * scale for name in ("difference", "low", "high")
+        number * scale for number in (found.difference, found.low, found.high)
     )
     bounds = f"[{low:z.{places}f}, {high:z.{places}f}]"
     return f"{difference:+z.{places}f}{unit} {bounds}"
@@ -136,17 +212,30 @@ def points(judgement):
 
 def _scale(found):
     """Return the factor, the unit and the decimals in which to show a difference."""
-    scale, unit = (100, " points") if found["fractions"] else (1, "")
-    low, high = found["low"] * scale, found["high"] * scale
-    return scale, unit, _decimals((high - low) / 2, low, high)
+    scale, unit = (100, " points") if found.fractions else (1, "")
+    low, high, margin = (x * scale for x in (found.low, found.high, found.margin))
+    told = [low, high]  # what must not show as zero
+    if found.word in ("as good", "undecided"):  # on which side of the margin, too
+        told += [gap for gap in (low + margin, high - margin) if abs(gap) > 1e-9]
+    return scale, unit, _decimals((high - low) / 2, *told)
 
 
-def judge(ours, control, claim=""):
-    """Compare two rivals on the same images and seeds, and give the verdict.
+def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
+    """Compare two rivals on the same images and seeds, and say who is better.
 
-    *Supported* when the whole 95 % interval of ours minus control lies above zero,
-    *false* when it lies below, *not supported* otherwise, with the smallest difference
-    that could have been seen (with a power of 80 %, the noise being as measured).
+    The 95 % interval of ours minus control decides:
+
+    - *better*: it lies wholly above zero;
+    - *worse*: it lies wholly below zero;
+    - *as good*: it holds zero and lies wholly within ``margin`` of it;
+    - *undecided*: it holds zero and reaches beyond the margin. The sentence names the
+      smallest difference that would have been seen (with a power of 80 %, the noise
+      being as measured).
+
+    An interval that lies above zero *and* within the margin is called better: that is
+    the stronger statement, and its numbers show how small the advantage is. The claim
+    that ours is better is *supported* where the comparison says better, *false* where
+    it says worse, and else *not supported*.
 
     The differences ``d`` are paired by image and seed, and both count as random: other
     images *and* other seeds would have given another mean. So its variance is that of
@@ -171,17 +260,26 @@ def judge(ours, control, claim=""):
         each seed of the other.
     claim : str
         What is judged, for the reader.
+    margin : float
+        Differences up to this one do not matter; in the units of the score. Name it
+        before you look: one percentage point where you name none. It suits scores from
+        0 to 1 only.
+    clusters : array_like, optional
+        ``(images,)``; a label for each image. Images that were made from one source,
+        such as a digit and its mirror image, have one label: their scores are averaged
+        first, and count once.
 
     Returns
     -------
     Judgement
-        Difference, interval, detectable difference, verdict, seeds, images.
+        Difference, interval, detectable difference, word, verdict, seeds, images.
 
     Raises
     ------
     ValueError
-        If images or seeds do not match, fewer than two images were given, or a score
-        is NaN or infinite.
+        If images or seeds do not match, fewer than two images or sources were given, a
+        score is NaN or infinite, the margin is negative, or there is not one label for
+        each image.
 
     References
     ----------
@@ -197,31 +295,51 @@ def judge(ours, control, claim=""):
     >>> control = rng.random((5, 500)) < 0.90  # five seeds, right in 90 % of cases
     >>> ours = control | (rng.random((5, 500)) < 0.30)  # repairs 30 % of the errors
     >>> print(ct.judge(ours, control))
-    supported: +3.0 points [2.1, 3.9] over 5 seeds and 500 images
+    better: +3.0 points [2.1, 3.9] over 5 seeds and 500 images
+    >>> print(ct.judge(ours, ours))
+    as good, within 1 point: +0.0 points [-0.6, 0.6] over 5 seeds and
+    500 images
     >>> equal = rng.random((5, 500)) < 0.90
     >>> print(ct.judge(equal, control, claim="The CRNN reads better"))
-    The CRNN reads better:
-    not supported: +0.6 points [-1.1, 2.4] over 5 seeds and 500 images;
+    The CRNN reads better: not supported (undecided):
+    +0.6 points [-1.1, 2.4] over 5 seeds and 500 images;
     a difference of 2.5 points or more would have been seen 4 times in 5
     """
+    _check_margin(margin)
     ours, control = _paired(ours, control)
+    seeds, images = ours.shape
     fractions = _are_fractions([ours, control])
-    difference = ours - control  # (seeds, images)
-    mean, (seeds, images) = float(difference.mean()), difference.shape
-    error, freedom = _standard_error(difference)
-    t, power = stats.t.ppf([0.975, 0.80], freedom)
-    half_width, detectable = t * error, (t + power) * error
     binary = np.isin([ours, control], (0, 1)).all()
-    if binary or error == 0:
+    if clusters is not None:
+        ours, control = (_merge(scores.T, clusters).T for scores in (ours, control))
+    sources = ours.shape[1]
+    if sources < 2:
+        one = "1" if clusters is None else f"{images} of a single source"
+        raise ValueError(f"At least two images are needed to tell anything, got {one}.")
+    difference = ours - control  # (seeds, images or their sources)
+    mean = float(difference.mean())
+    half_width, detectable = _half_widths(difference)
+    if binary or half_width == 0:
         reach = 1 if fractions else max(np.ptp(ours), np.ptp(control), abs(mean))
-        unseen = _unseen_share(images) * reach
+        unseen = _unseen_share(sources) * reach
         half_width, detectable = max(half_width, unseen), max(detectable, unseen)
     low, high = mean - half_width, mean + half_width
     if fractions:
         low, high, detectable = max(low, -1.0), min(high, 1.0), min(detectable, 1.0)
-    verdict = "supported" if low > 0 else "false" if high < 0 else "not supported"
+    verdict = _VERDICTS.get(comparison_word(low, high), "not supported")
     numbers = (mean, float(low), float(high), float(detectable))
-    return Judgement(*numbers, verdict, seeds, images, claim, fractions)
+    known = None if clusters is None else sources
+    return Judgement(
+        *numbers, verdict, seeds, images, claim, fractions, float(margin), known
+    )
+
+
+def _check_margin(margin):
+    if not margin >= 0:
+        raise ValueError(
+            "The margin is the largest difference that does not matter, 0 or more, but "
+            f"got {margin}."
+        )
 
 
 def _paired(ours, control):
@@ -233,14 +351,19 @@ def _paired(ours, control):
             "The comparison is paired: both need the same images, but got "
             f"{ours.shape[1]} and {control.shape[1]}."
         )
-    if ours.shape[1] < 2:
-        raise ValueError("At least two images are needed to tell anything, got 1.")
     if ours.shape[0] != control.shape[0] and 1 not in (len(ours), len(control)):
         raise ValueError(
             "Both need the same seeds, or one of them none at all, but got "
             f"{len(ours)} and {len(control)}."
         )
     return np.broadcast_arrays(ours, control)
+
+
+def _half_widths(difference):
+    """Find the half-width of the interval, and the detectable difference."""
+    error, freedom = _standard_error(difference)
+    t, power = stats.t.ppf([0.975, 0.80], freedom)
+    return t * error, (t + power) * error
 
 
 def _standard_error(difference):

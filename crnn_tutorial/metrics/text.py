@@ -2,7 +2,7 @@
 
 A metric is two functions: ``..._per_image(targets, answers)`` scores each image, and
 a *reduce* turns these scores into one number. The same scores serve the mean
-(``np.mean``), the interval (``bootstrap``) and the paired comparison (``judge``).
+(``np.mean``), the interval (``interval``) and the paired comparison (``judge``).
 """
 
 import numpy as np
@@ -140,7 +140,7 @@ def edits_per_image(targets, answers):
     >>> edits = edits_per_image(["2015", "7", "19"], ["201", "77", "19"])
     >>> edits.tolist()
     [[1.0, 4.0], [1.0, 1.0], [0.0, 2.0]]
-    >>> ct.bootstrap(edits, reduce=error_rate)
+    >>> ct.interval(edits, reduce=error_rate)
     Interval(28.6 % [0.0, 100.0])
     """
     _check_texts(targets, answers)

@@ -226,10 +226,19 @@ def test_judgements_show_the_interval_and_the_verdict_without_colour():
     assert intervals[0].get_xdata()[0] > 0 > intervals[2].get_xdata()[1]
 
 
-def test_judgements_refuse_nothing_and_other_words():
+def test_the_word_of_a_stored_judgement_follows_from_its_interval():
+    within = {"difference": 0.0, "low": -0.005, "high": 0.005}
+    wide = {"difference": 0.0, "low": -0.05, "high": 0.05}
+    rows = {"old": within, "strict": within | {"margin": 0.001}, "wide": wide}
+    (axes,) = ct.plot_judgements(rows).axes
+    faces = [point.get_markerfacecolor() for point in axes.lines[2::2]]
+    assert faces[0] != "white" and faces[1:] == ["white", "white"]
+
+
+def test_judgements_refuse_nothing_and_what_has_no_interval():
     with pytest.raises(ValueError, match="nothing"):
         ct.plot_judgements({})
-    with pytest.raises(ValueError, match=r"\['perhaps'\]"):
+    with pytest.raises(ValueError, match=r"low and high for \['a'\]"):
         ct.plot_judgements({"a": {"verdict": "perhaps"}})
 
 

@@ -282,7 +282,8 @@ def calls(monkeypatch):
     def train(model, images, targets, batch_size, epochs, *, seed, **options):
         call = {"seed": seed, "epochs": epochs, "images": images, "targets": targets}
         noted.append({**call, **options})
-        return SimpleNamespace(seconds=2.0 + seed)
+        history = {"loss": [2.0, np.float32(1 / 3)], "val_loss": [1.0, np.nan]}
+        return SimpleNamespace(seconds=2.0 + seed, history=history)
 
     def set_seed(seed):
         noted.append(("set_seed", seed))
@@ -461,7 +462,7 @@ class TestRunSeeds:
         assert judged["wrong"]["difference"] == 6 / 8 - 2 / 8
         assert judged["wrong"]["claim"] == "right is better than wrong"
         assert judged["wrong"]["seeds"] == 3
-        assert judged["wrong"]["sentence"].startswith(judged["wrong"]["verdict"])
+        assert judged["wrong"]["sentence"].startswith(judged["wrong"]["word"])
         assert judged["guess"]["low"] < judged["guess"]["difference"]
 
     def test_machine_and_versions_but_no_name_or_path(self, results):
@@ -471,7 +472,7 @@ class TestRunSeeds:
         text = json.dumps(results)
         assert socket.gethostname() not in text
         assert str(Path.home()) not in text and str(Path.cwd()) not in text
-        assert "per_image" not in text
+        assert str(Path(__file__).parent) not in results["command"]
 
     def test_several_tests_are_judged_each_on_its_own(self, results, calls):
         several = ct.run_seeds(
@@ -508,6 +509,136 @@ class TestRunSeeds:
         )
         assert ct.load_results("two_equals") == again
         assert again["judgements"]["b"]["verdict"] == "not supported"
+
+    def again(self, found, ours="right"):
+        """Judge what was stored once more."""
+        for name, stored in found["judgements"].items():
+            scores = [ct.stored_scores(found, rival) for rival in (ours, name)]
+            yield ct.judge(*scores, clusters=found.get("clusters")), stored
+
+    def test_what_is_stored_can_be_judged_again(self, results):
+        stored = json.loads(json.dumps(results))
+        assert isinstance(stored["rivals"]["right"]["packed"][0], str)
+        scores = ct.stored_scores(stored, "right")
+        assert scores.tolist() == [[1, 1, 1, 1, 1, 1, 0, 0]] * 3
+        for found, told in self.again(stored):
+            assert found.word == told["word"]
+            assert found.sentence == told["sentence"]
+            assert replace(found, claim=told["claim"]) == ct.Judgement.of(told)
+
+    def test_scores_between_0_and_1_are_stored_as_they_are(self):
+        scores = np.random.default_rng(0).random(8)
+        found = {"images": 8, "rivals": {"a": {"packed": [seeds._pack(scores)] * 2}}}
+        assert ct.stored_scores(found, "a").tolist() == [scores.tolist()] * 2
+        with pytest.raises(ValueError, match=r"one of \['a'\], but got 'b'"):
+            ct.stored_scores(found, "b")
+        with pytest.raises(ValueError, match="stored no scores of single images"):
+            ct.stored_scores({"rivals": {"a": {"scores": [1]}}}, "a")
+
+    def test_curves_of_each_seed_and_the_command(self, results):
+        rivals = results["rivals"]
+        curve = {"loss": [2.0, 0.33333], "val_loss": [1.0, None]}
+        assert rivals["right"]["curves"] == [curve] * 3
+        assert rivals["guess"]["curves"] == [None] * 3
+        assert results["command"].startswith("python ")
+        assert results["settings"] == {"batch_size": 2, "epochs": 1, "redraw": True}
+        assert self.run(learning_rate=0.1)["settings"]["learning_rate"] == 0.1
+
+    def run(self, dataset=DATASET, chosen=(0, 1), **options):
+        rivals = {"right": show_answer, "wrong": lambda: show_answer(reverse=True)}
+        return ct.run_seeds(
+            lambda _: rivals, lambda: dataset, chosen, "right", 2, 1, **options
+        )
+
+    def test_a_seed_draws_its_training_images(self, calls):
+        self.run()
+        trained = [call["images"] for call in calls if isinstance(call, dict)]
+        assert (trained[0] == trained[1]).all(), "all rivals of a seed see the same"
+        assert not (trained[0] == trained[2]).all()
+        calls.clear()
+        self.run(redraw=False)
+        trained = [call["images"] for call in calls if isinstance(call, dict)]
+        assert all(images is TRAIN.images for images in trained)
+
+    def test_the_test_must_stay(self, calls):
+        def make(seed):
+            return replace(
+                DATASET, test=SPLIT[np.random.default_rng(seed).permutation(8)]
+            )
+
+        with pytest.raises(ValueError, match="test changes with the seed"):
+            ct.run_seeds(lambda _: {"a": show_answer}, make, [0, 1], "a", 2, 1)
+
+    def test_images_of_one_source_count_once(self, calls):
+        found = self.run(clusters=[0, 0, 1, 1, 2, 2, 3, 3], margin=0.5)
+        judged = found["judgements"]["wrong"]
+        assert judged["clusters"] == 4
+        assert judged["margin"] == 0.5
+        for again, told in self.again(found):
+            assert (again.low, again.high) == (told["low"], told["high"])
+        parts = {"evaluate_on": {"all": SPLIT, "easy": SPLIT[:6]}}
+        labels = {"easy": [0, 0, 1, 1, 2, 2]}
+        found = self.run(clusters=labels, **parts)["tests"]
+        assert found["easy"]["judgements"]["wrong"]["clusters"] == 3
+        assert found["all"]["judgements"]["wrong"]["clusters"] is None
+
+    def test_each_network_keeps_its_best_learning_rate(self, calls, monkeypatch):
+        """Scores by hand: "right" is best with 0.1, "wrong" with 0.3; 1.0 diverges."""
+        best = {"right": 0.1, "wrong": 0.3}
+        asked = []
+
+        def train_and_evaluate(builders, dataset, *, learning_rate, **options):
+            [name] = builders
+            asked.append((name, learning_rate, options.get("evaluate_on")))
+            if learning_rate == 1.0:
+                raise FloatingPointError
+            score = 1 - abs(learning_rate - best[name])
+            scores = np.full(8, score)
+            return {name: Evaluation("accuracy", score, 0, 1, scores, seconds=1)}
+
+        monkeypatch.setattr(evaluation, "train_and_evaluate", train_and_evaluate)
+        found = self.run(learning_rates=[1.0, 0.1, 0.3])
+        for name, rate in best.items():
+            rates = found["rivals"][name]["learning_rates"]
+            assert rates["tried"] == [1.0, 0.1, 0.3]
+            assert rates["validation"][0] is None
+            assert rates["chosen"] == rate
+            tries = [(r, on) for who, r, on in asked if who == name]
+            choice = [(r, "validation") for r in (1.0, 0.1, 0.3)]
+            assert tries == [*choice, (rate, None), (rate, None)]
+        with pytest.raises(ValueError, match="but not both"):
+            self.run(learning_rates=[0.1], learning_rate=0.1)
+
+    def test_a_longer_run_stands_beside_the_quick_one(self, calls):
+        found = self.run(longer=3)
+        trained = [call["epochs"] for call in calls if isinstance(call, dict)]
+        assert trained == [1] * 4 + [3] * 4
+        longer = found["longer"]
+        assert (found["settings"]["epochs"], longer["settings"]["epochs"]) == (1, 3)
+        assert longer["judgements"] == found["judgements"]
+        assert ct.stored_scores(longer, "right").shape == (2, 8)
+
+    @pytest.mark.parametrize(
+        ("scores", "groups"),
+        [
+            ([0.99, 0.53, 1.0, 0.98, 0.99], True),
+            ([0.5, 0.5, 0.99, 1.0, 0.98], True),
+            ([0.70, 0.75, 0.80, 0.85, 0.90], False),
+            ([0.97, 0.98, 0.99, 0.90, 0.98], False),  # less than a tenth
+            ([0.5, 1.0], False),  # two are no groups
+            ([20.0, 21.0, 31.0, 30.5], True),  # another unit
+            ([0.53] * 2 + [0.99] * 8, False),  # ten are enough
+            ([0.8] * 5, False),
+        ],
+    )
+    def test_two_groups_of_seeds_want_ten(self, scores, groups):
+        rivals = {"CRNN": {"scores": scores}, "CNN": {"scores": [0.9] * len(scores)}}
+        if not groups:
+            assert seeds._warn_of_groups(rivals) == []
+            return
+        with pytest.warns(UserWarning, match="CRNN fall into two .* ten seeds or more"):
+            told = seeds._warn_of_groups(rivals)
+        assert len(told) == 1
 
     def test_bad_input(self, calls):
         for wrong in ([], [0], [1, 1]):

@@ -175,7 +175,7 @@ def test_the_lines(monkeypatch, reader):
     report = report_of(monkeypatch, reader, truths, answers, worst=2)
     assert str(report) == repr(report)
     assert str(report).splitlines() == [
-        "4 images, read without a mistake: 25.0 % [0.0, 75.0]",
+        "4 images, read without a mistake: 25.0 % [4.6, 69.9]",
         f"character error rate: 30.8 %{str(report.cer_interval)[6:]}",
         "In brackets: 95 % intervals, what other such images may give.",
         "the 2 worst of 3 wrong readings:",

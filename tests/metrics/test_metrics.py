@@ -380,10 +380,10 @@ class TestJudge:
 
 
 class TestSentence:
-    def test_supported(self):
+    def test_better(self):
         judgement = Judgement(0.031, 0.012, 0.05, 0.02, "supported", 5, 500)
         assert str(judgement) == (
-            "supported: +3.1 points [1.2, 5.0] over 5 seeds and 500 images"
+            "better: +3.1 points [1.2, 5.0] over 5 seeds and 500 images"
         )
 
     def test_points_are_the_same_stored_or_not(self):
@@ -394,11 +394,11 @@ class TestSentence:
         decibel = Judgement(-1.5, -2.0, -1.0, 0.4, "false", 5, 9, "", False)
         assert points(decibel) == "-1.5 [-2.0, -1.0]"
 
-    def test_not_supported_names_the_detectable_difference(self):
+    def test_undecided_names_the_detectable_difference(self):
         numbers = (0.002, -0.009, 0.013, 0.016)
         judgement = Judgement(*numbers, "not supported", 5, 10_000)
         assert judgement.sentence == (
-            "not supported: +0.2 points [-0.9, 1.3] over 5 seeds and 10,000 images; "
+            "undecided: +0.2 points [-0.9, 1.3] over 5 seeds and 10,000 images; "
             "a difference of 1.6 points or more would have been seen 4 times in 5"
         )
 
@@ -412,7 +412,8 @@ class TestSentence:
 
     def test_the_claim_stands_in_front(self):
         judgement = judge([1, 0], [0, 1], claim="The CRNN reads better")
-        assert str(judgement).startswith("The CRNN reads better: not supported: ")
+        start = "The CRNN reads better: not supported (undecided): +0.0 points ["
+        assert " ".join(str(judgement).split()).startswith(start)
         assert repr(judgement) == f"Judgement({judgement})"
 
     def test_no_bound_is_rounded_to_zero(self):
@@ -424,7 +425,7 @@ class TestSentence:
         psnr = np.random.default_rng(0).normal(30, 1, (SEEDS, IMAGES))
         judgement = judge(psnr + 0.5, psnr + np.linspace(0, 0.1, IMAGES))
         assert "points" not in str(judgement)
-        assert "supported: +0.450 [" in str(judgement)
+        assert "better: +0.450 [" in str(judgement)
 
     def test_zero_has_no_minus(self):
         numbers = (-0.00001, -0.01, 0.01, 0.01)
