@@ -30,8 +30,8 @@ def read_lines(page):
     builder = ct.build_text_recognizer
     arguments = page["crnn"].args, page["crnn"].keywords
     twins = {
-        "CNN + CTC, 258 px": ct.convolution_twin(builder),
-        "attention + CTC": ct.attention_twin(builder),
+        "CNN + CTC, 258 px": ct.twin(builder, "convolution"),
+        "attention + CTC": ct.twin(builder, "attention"),
     }
     readers = page["readers"] | {
         name: partial(twin, *arguments[0], **arguments[1])

@@ -84,7 +84,6 @@ from .figures.images import (
     plot_confusion,
     plot_feature_maps,
     plot_images,
-    plot_kernels,
     plot_predictions,
 )
 from .figures.style import (
@@ -97,11 +96,9 @@ from .judging.baselines import (
     nearest_class_mean,
 )
 from .judging.controls import (
-    attention_twin,
-    convolution_twin,
     match_parameters,
-    order_blind,
     rivals,
+    twin,
 )
 from .judging.costs import (
     count_multiplications,
@@ -205,7 +202,6 @@ __all__ = [
     "TextLineStream",
     "TextReport",
     "article",
-    "attention_twin",
     "augment_affine",
     "augment_shift",
     "augment_text_images",
@@ -222,7 +218,6 @@ __all__ = [
     "check_images",
     "checks",
     "compare",
-    "convolution_twin",
     "count_multiplications",
     "data",
     "digit_string",
@@ -256,14 +251,12 @@ __all__ = [
     "network",
     "normalize",
     "notebook",
-    "order_blind",
     "plot_confusion",
     "plot_curves",
     "plot_feature_maps",
     "plot_history",
     "plot_images",
     "plot_judgements",
-    "plot_kernels",
     "plot_predictions",
     "plot_seeds",
     "points",
@@ -293,5 +286,6 @@ __all__ = [
     "train_crnn_model",
     "train_text_recognizer",
     "training",
+    "twin",
     "use_style",
 ]

@@ -245,21 +245,21 @@ def _classes(targets, answers, num_classes):
     return targets, answers
 
 
-def _find_layer(model, layer, wanted, fits, default=-1):
-    """Find a layer by name, index or itself, among those that fit."""
+def _find_layer(model, layer):
+    """Find a layer that returns maps: by name, index or itself, else the last."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model, but got a {type(model).__name__}.")
-    suitable = [candidate for candidate in model.layers if fits(candidate)]
+    suitable = [candidate for candidate in model.layers if _rank(candidate) == 4]
     names = [candidate.name for candidate in suitable]
     if layer is None and suitable:
-        return suitable[default]
+        return suitable[-1]
     if isinstance(layer, int) and -len(model.layers) <= layer < len(model.layers):
         layer = model.layers[layer]
     name = getattr(layer, "name", layer)
     if name in names:
         return suitable[names.index(name)]
     raise ValueError(
-        f"The model has no layer {name!r} {wanted}. "
+        f"The model has no layer {name!r} that returns maps. "
         f"There are: {', '.join(names) or 'none'}."
     )
 
@@ -302,13 +302,12 @@ def plot_feature_maps(model, image, layer=None, *, count=8):
     >>> ct.plot_feature_maps(model, ct.digit_string("2015"), "conv_1", count=3)
     <Figure size 480x383 with 4 Axes>
     """
-    found = _find_layer(model, layer, "that returns maps", lambda x: _rank(x) == 4)
+    found = _find_layer(model, layer)
     images = check_images(np.asarray(image)[None], padded=True)
     fit_input(model, images.shape)
     maps = keras.Model(model.inputs[0], found.output)(images, training=False)
     maps = keras.ops.convert_to_numpy(maps)[0]  # (height, width, channels)
     chosen = strongest(maps, count)
-    titles = [f"channel {k}" for k in chosen]
     pictures = [maps[..., k] for k in chosen]
     limits = {"vmin": maps[..., chosen].min(), "vmax": maps[..., chosen].max()}
     titles = [f"channel {k}" for k in chosen]
@@ -342,54 +341,3 @@ def fit_input(model, shape):
         raise ValueError(
             f"The model takes one image of shape {wanted[1:]}, but got {shape[1:]}."
         )
-
-
-def plot_kernels(model, layer=None, *, count=16, channel=0):
-    """Show the kernels of a 2-D convolution.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Any model with a ``Conv2D`` among its layers.
-    layer : str, int or keras.Layer, optional
-        By default the first convolution.
-    count : int
-        At most so many kernels.
-    channel : int
-        The input channel whose weights are shown.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One picture for each kernel, all on one scale; white is a weight of 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer or no such channel.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> model = ct.build_crnn_model((8, 8, 1), num_classes=10)
-    >>> len(ct.plot_kernels(model, count=8).axes)  # and the scale
-    9
-    """
-    found = _find_layer(
-        model,
-        layer,
-        "with 2-D kernels",
-        lambda x: isinstance(x, keras.layers.Conv2D),
-        default=0,
-    )
-    kernels = found.get_weights()[0]  # (height, width, in, out)
-    if not 0 <= channel < kernels.shape[2]:
-        raise ValueError(
-            f"Layer {found.name!r} has the input channels 0 to {kernels.shape[2] - 1}, "
-            f"but got channel {channel}."
-        )
-    pictures = list(np.moveaxis(kernels[:, :, channel, :count], -1, 0))
-    most = np.abs(pictures).max() or 1.0
-    titles = [f"kernel {k}" for k in range(len(pictures))]
-    limits = {"vmin": -most, "vmax": most}
-    return _heat_maps(pictures, titles, "weight", cmap="RdBu_r", **limits)

@@ -174,101 +174,60 @@ def _scaled_filters(builder, args, kwargs, percent):
     return tuple(max(1, round(n * percent / 100)) for n in filters)
 
 
-def order_blind(builder):
-    """Make the twin of a recurrent builder that cannot know the order of its steps.
-
-    The same dense layer at each step stands in the LSTM's place, and the steps are
-    averaged, so a shuffled sequence gives the same answer. Parameters are matched.
+def twin(builder, recurrence):
+    """Make the twin of a recurrent builder, with something else in the LSTM's place.
 
     Parameters
     ----------
     builder : callable
         Takes ``recurrence=`` and ``units=``, such as ``ct.build_crnn_model``.
+    recurrence : str
+        What stands in the LSTM's place. ``"order_blind"``: the same dense layer at each
+        step, so that a shuffled sequence gives the same answer; ``"attention"``: each
+        step looks at all others; ``"convolution"``: windows along the steps; or any
+        other word that the builder knows.
 
     Returns
     -------
     callable
-        Takes the same arguments and builds the twin.
+        Takes the same arguments and builds the twin, parameters matched.
 
     Raises
     ------
     ValueError
         If the builder has no recurrence to replace.
 
+    References
+    ----------
+    Vaswani et al., 2017, arXiv:1706.03762 (attention); Bai, Kolter and Koltun, 2018,
+    arXiv:1803.01271 (convolution along the steps).
+
     Examples
     --------
     >>> import crnn_tutorial as ct
-    >>> twin = ct.order_blind(ct.build_crnn_model)((8, 8, 1), num_classes=10)
+    >>> build_twin = ct.twin(ct.build_crnn_model, "order_blind")
+    >>> blind = build_twin((8, 8, 1), num_classes=10)
     >>> original = ct.build_crnn_model((8, 8, 1), num_classes=10)
-    >>> 0.98 < twin.count_params() / original.count_params() < 1.02
+    >>> 0.98 < blind.count_params() / original.count_params() < 1.02
     True
     """
-    return _twin(builder, "order_blind")
+    if "recurrence" not in inspect.signature(builder).parameters:
+        raise ValueError(
+            f"{_name(builder)} has no argument recurrence=, so "
+            "there is no recurrence to replace. Pass ct.build_crnn_model, "
+            "ct.build_video_classifier or ct.build_text_recognizer."
+        )
 
+    @functools.wraps(builder)
+    def build(*args, **kwargs):
+        original = builder(*args, **kwargs)
+        kept = {k: v for k, v in kwargs.items() if k not in ("units", "recurrence")}
+        match = match_parameters(
+            builder, original, *args, recurrence=recurrence, **kept
+        )
+        return match.builder()
 
-def attention_twin(builder):
-    """Make the twin of a recurrent builder with self-attention in the LSTM's place.
-
-    Parameters
-    ----------
-    builder : callable
-        Takes ``recurrence=`` and ``units=``, such as ``ct.build_crnn_model``.
-
-    Returns
-    -------
-    callable
-        Takes the same arguments and builds the twin, parameters matched.
-
-    Raises
-    ------
-    ValueError
-        If the builder has no recurrence to replace.
-
-    References
-    ----------
-    Vaswani et al., 2017, arXiv:1706.03762.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> twin = ct.attention_twin(ct.build_crnn_model)((8, 8, 1), num_classes=10)
-    >>> twin.output_shape
-    (None, 10)
-    """
-    return _twin(builder, "attention")
-
-
-def convolution_twin(builder):
-    """Make the twin of a recurrent builder with convolutions along the steps.
-
-    Parameters
-    ----------
-    builder : callable
-        Takes ``recurrence=`` and ``units=``, such as ``ct.build_text_recognizer``.
-
-    Returns
-    -------
-    callable
-        Takes the same arguments and builds the twin, parameters matched.
-
-    Raises
-    ------
-    ValueError
-        If the builder has no recurrence to replace.
-
-    References
-    ----------
-    Bai, Kolter and Koltun, 2018, arXiv:1803.01271.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> digits = ct.Alphabet("0123456789")
-    >>> twin = ct.convolution_twin(ct.build_text_recognizer)((16, None, 1), digits)
-    >>> twin.output_shape
-    (None, None, 11)
-    """
-    return _twin(builder, "convolution")
+    return build
 
 
 def rivals(builder, *args, **kwargs):
@@ -304,37 +263,18 @@ def rivals(builder, *args, **kwargs):
     >>> list(ct.rivals(ct.build_crnn_model, (8, 8, 1), 10))
     ['CRNN', 'CNN', 'order-blind', 'attention']
     """
-    original = functools.partial(builder, *args, **kwargs)
-    if builder is build_crnn_model:
-        own = ("units", "recurrence", "sequence")
-        shared = {key: value for key, value in kwargs.items() if key not in own}
-        cnn = match_parameters(build_cnn_model, original(), *args, **shared)
-        cnn = cnn.builder
-    else:
-        cnn = functools.partial(convolution_twin(builder), *args, **kwargs)
-    return {
-        "CRNN": original,
-        "CNN": cnn,
-        "order-blind": functools.partial(order_blind(builder), *args, **kwargs),
-        "attention": functools.partial(attention_twin(builder), *args, **kwargs),
+    original = functools.partial(builder, *args, **kwargs)  # flat, also of a partial
+    twins = {
+        name: functools.partial(twin(builder, recurrence), *args, **kwargs)
+        for name, recurrence in (
+            ("CNN", "convolution"),
+            ("order-blind", "order_blind"),
+            ("attention", "attention"),
+        )
     }
-
-
-def _twin(builder, recurrence):
-    if "recurrence" not in inspect.signature(builder).parameters:
-        raise ValueError(
-            f"{_name(builder)} has no argument recurrence=, so "
-            "there is no recurrence to replace. Pass ct.build_crnn_model, "
-            "ct.build_video_classifier or ct.build_text_recognizer."
-        )
-
-    @functools.wraps(builder)
-    def build(*args, **kwargs):
-        original = builder(*args, **kwargs)
-        kept = {k: v for k, v in kwargs.items() if k not in ("units", "recurrence")}
-        match = match_parameters(
-            builder, original, *args, recurrence=recurrence, **kept
-        )
-        return match.builder()
-
-    return build
+    if original.func is build_crnn_model:
+        own = ("units", "recurrence", "sequence")
+        shared = {k: v for k, v in original.keywords.items() if k not in own}
+        match = match_parameters(build_cnn_model, original(), *original.args, **shared)
+        twins["CNN"] = match.builder
+    return {"CRNN": original, **twins}

@@ -13,7 +13,8 @@ from keras import ops
 
 from crnn_tutorial.data.text.ink import find_text
 from crnn_tutorial.network.masks import pixels_of_a_step
-from crnn_tutorial.training.batches import KeptBatches, for_fit
+from crnn_tutorial.training.batches import for_fit
+from crnn_tutorial.training.streams import KeptBatches
 
 CHARACTER = 0.5  # of the room of a character; the rest of it is blank
 
@@ -210,7 +211,7 @@ def guess_batches(data, pixels):
     Examples
     --------
     >>> import numpy as np
-    >>> from crnn_tutorial.training.batches import ShuffledBatches
+    >>> from crnn_tutorial.training.streams import ShuffledBatches
     >>> from crnn_tutorial.training.ctc_start import guess_batches
     >>> data = ShuffledBatches(np.zeros((1, 16, 16, 1)), np.array([[5]]), batch_size=1)
     >>> _, guess_and_text = guess_batches(data, pixels=4)[0]
@@ -276,7 +277,7 @@ def leave_plateau(model, data, most_steps, learning_rate=3e-3):
     --------
     >>> import numpy as np
     >>> import crnn_tutorial as ct
-    >>> from crnn_tutorial.training.batches import ShuffledBatches
+    >>> from crnn_tutorial.training.streams import ShuffledBatches
     >>> from crnn_tutorial.training.ctc_start import leave_plateau
     >>> model = ct.build_text_recognizer(
     ...     (16, None, 1), "0123456789", filters=(4,), units=2, recurrence="convolution"

@@ -10,7 +10,6 @@ import numpy as np
 
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.training.batches import (
-    ShuffledStream,
     as_batches,
     check_model,
     for_fit,
@@ -26,6 +25,7 @@ from crnn_tutorial.training.checkpoints import (
 from crnn_tutorial.training.ctc_start import Start
 from crnn_tutorial.training.schedule import Recipe
 from crnn_tutorial.training.stopping import KeepBest, PlainEpochs
+from crnn_tutorial.training.streams import ShuffledStream
 
 # Where this is set in the environment, verbose="auto" writes nothing.
 QUIET = "CRNN_TUTORIAL_QUIET"

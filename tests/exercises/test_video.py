@@ -111,7 +111,7 @@ def change_of_places(model, clips):
         ),
         (
             {
-                "build_twin": lambda: ct.order_blind(ct.build_video_classifier)(
+                "build_twin": lambda: ct.twin(ct.build_video_classifier, "order_blind")(
                     (8, 8, 16, 1), 2, filters=(8, 16), units=20
                 ),
                 "largest_change": change_of_places,

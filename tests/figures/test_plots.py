@@ -392,35 +392,18 @@ def test_channels_that_vary_most_are_chosen():
     assert strongest(maps, 2).tolist() == [1, 2]
 
 
-def test_kernels_share_a_scale_with_white_at_zero():
-    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(5, 3, name="conv")])
-    kernels = model.get_layer("conv").get_weights()[0]
-    figure = ct.plot_kernels(model, channel=2, count=4)
-    draw(figure)
-    *tiles, scale = figure.axes
-    assert len(tiles) == 4 and scale.get_ylabel() == "weight"
-    image = tiles[3].images[0]
-    assert np.array_equal(image.get_array(), kernels[:, :, 2, 3])
-    low, high = image.get_clim()
-    assert low == -high and high == pytest.approx(np.abs(kernels[:, :, 2, :4]).max())
-
-
 def test_layers_that_do_not_fit_are_refused(crnn):
     with pytest.raises(ValueError, match="no layer 'lstm' that returns maps.*conv_1"):
         ct.plot_feature_maps(crnn, STRING, "lstm")
-    with pytest.raises(ValueError, match="no layer 99 with 2-D kernels.*conv_1"):
-        ct.plot_kernels(crnn, 99)
-    with pytest.raises(ValueError, match="input channels 0 to 0, but got channel 3"):
-        ct.plot_kernels(crnn, channel=3)
+    with pytest.raises(ValueError, match="no layer 99 that returns maps.*conv_1"):
+        ct.plot_feature_maps(crnn, STRING, 99)
     with pytest.raises(ValueError, match=r"takes one image of shape \(16, 64, 1\)"):
         ct.plot_feature_maps(crnn, STRING[:, :32])
     dense = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     with pytest.raises(ValueError, match="There are: none"):
-        ct.plot_kernels(dense)
+        ct.plot_feature_maps(dense, STRING)
     with pytest.raises(ValueError, match="Expected a Keras model, but got a str"):
         ct.plot_feature_maps("model", STRING)
-    with pytest.raises(ValueError, match="Expected a Keras model, but got a str"):
-        ct.plot_kernels("model")
 
 
 def test_as_many_curves_as_there_are_looks():

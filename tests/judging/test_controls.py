@@ -1,5 +1,6 @@
 """Equal size, true costs, true windows: what a fair comparison stands on."""
 
+import functools
 import inspect
 import math
 
@@ -210,7 +211,7 @@ class TestTwins:
         swapped = np.concatenate([image[:, :, 16:], image[:, :, :16]], axis=2)
         build = ct.build_crnn_model
         for model, same in (
-            (ct.order_blind(build)((8, 32, 1), 3, filters=(4,), units=4), True),
+            (ct.twin(build, "order_blind")((8, 32, 1), 3, filters=(4,), units=4), True),
             (build((8, 32, 1), 3, filters=(4,), units=4), False),
         ):
             answers = np.asarray(model(np.concatenate([image, swapped])))
@@ -221,14 +222,25 @@ class TestTwins:
         arguments = ((8, 8, 1), 3)
         options = {"recurrence": "gru", "filters": (4,), "units": 32}
         original = ct.build_crnn_model(*arguments, **options)
-        twin = ct.order_blind(ct.build_crnn_model)(*arguments, **options)
+        twin = ct.twin(ct.build_crnn_model, "order_blind")(*arguments, **options)
         assert abs(twin.count_params() / original.count_params() - 1) <= 0.02
         assert "each_step_alone" in [layer.name for layer in twin.layers]
 
     def test_a_builder_without_recurrence_has_no_twin(self):
-        for twin in (ct.order_blind, ct.attention_twin, ct.convolution_twin):
-            with pytest.raises(ValueError, match="build_cnn_model has no argument rec"):
-                twin(ct.build_cnn_model)
+        with pytest.raises(ValueError, match="build_cnn_model has no argument rec"):
+            ct.twin(ct.build_cnn_model, "order_blind")
+
+    def test_the_rivals_of_a_partial_are_those_of_its_builder(self):
+        small = functools.partial(ct.build_crnn_model, filters=(8, 16), units=32)
+        theirs = ct.rivals(small, (8, 16, 1), 3)
+        ours = ct.rivals(ct.build_crnn_model, (8, 16, 1), 3, filters=(8, 16), units=32)
+        for name, build in ours.items():
+            layers_of = [
+                [(type(x), x.output.shape) for x in one.layers]
+                for one in (build(), theirs[name]())
+            ]
+            assert layers_of[0] == layers_of[1], name
+        assert not any("conv_steps" in x.name for x in theirs["CNN"]().layers)
 
 
 def count(shape, *stack):

@@ -6,7 +6,7 @@ import pytest
 import training_helpers as tiny
 
 import crnn_tutorial as ct
-from crnn_tutorial.training.batches import ShuffledBatches, ShuffledStream
+from crnn_tutorial.training.streams import ShuffledBatches, ShuffledStream
 
 
 def order(batches, epoch):

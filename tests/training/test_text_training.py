@@ -16,7 +16,7 @@ import crnn_tutorial as ct
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import text_probability
 from crnn_tutorial.tasks.text import ReadText
-from crnn_tutorial.training.batches import ShuffledBatches, prepare
+from crnn_tutorial.training.batches import prepare
 from crnn_tutorial.training.ctc_start import (
     LEFT,
     GuessedAlignment,
@@ -24,6 +24,7 @@ from crnn_tutorial.training.ctc_start import (
     plateau_loss,
     spread,
 )
+from crnn_tutorial.training.streams import ShuffledBatches
 
 
 def make_lines(texts, width=32):

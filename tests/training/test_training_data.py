@@ -8,12 +8,11 @@ import training_helpers as tiny
 import crnn_tutorial as ct
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.classification import Classify
-from crnn_tutorial.training.batches import (
+from crnn_tutorial.training.batches import as_batches, prepare_validation
+from crnn_tutorial.training.streams import (
     IteratedStream,
     ShuffledBatches,
     ShuffledStream,
-    as_batches,
-    prepare_validation,
 )
 
 images, labels = tiny.make_data()
