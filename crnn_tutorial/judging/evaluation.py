@@ -124,8 +124,11 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     Evaluation(accuracy 75.0 % [30.1, 95.4], 4 images, – parameters)
     """
     _check_split(split)
+    reduce = np.mean
     if isinstance(model, keras.Model):
-        name, per_image = _score_model(model, split)
+        head = heads.of(model)
+        name, reduce = head.metric_name, head.reduce
+        per_image = head.per_image(split.targets, _predict(model, split))
         parameters = model.count_params()
         multiplications = _multiplications(model, split)
     elif hasattr(model, "predict"):
@@ -138,7 +141,7 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
             "Expected a keras.Model or a fitted scikit-learn classifier, but got "
             f"{type(model).__name__}."
         )
-    score = interval(per_image)
+    score = interval(per_image, reduce)
     ends = (score.value, score.low, score.high)
     weighted = _weigh(model, split.targets, per_image, sample_weight, class_weight)
     size = parameters, multiplications
@@ -169,11 +172,6 @@ def _check_split(split):
 
 def _is_stream(split):
     return isinstance(split, keras.utils.PyDataset)
-
-
-def _score_model(model, split):
-    head = heads.of(model)
-    return head.metric_name, head.per_image(split.targets, _predict(model, split))
 
 
 def _predict(model, split):
