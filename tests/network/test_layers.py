@@ -14,6 +14,7 @@ from crnn_tutorial.network import layers, masks
 from crnn_tutorial.network.layers import (
     AttentionOverSteps,
     CharacterLogits,
+    ClassProbabilities,
     MapToSequence,
     PerFrame,
     PositionProbabilities,
@@ -297,6 +298,7 @@ EXAMPLES = {
     KeepColumns: (lambda: KeepColumns(), [MAP, (2, 6)]),
     MaskedNormalization: (lambda: MaskedNormalization(momentum=0.7), [MAP, (2, 6)]),
     CharacterLogits: (lambda: CharacterLogits("网络"), [SEQUENCE, (2, 6)]),
+    ClassProbabilities: (lambda: ClassProbabilities("ab"), [(2, 6)]),
     PositionProbabilities: (lambda: PositionProbabilities("ab", 3), [(2, 6)]),
 }
 
