@@ -174,8 +174,8 @@ from .tasks.text import (
     extend_alphabet,
 )
 from .tasks.video import (
-    build_clip_cnn,
     build_video_classifier,
+    build_video_cnn,
 )
 from .training.text import (
     train_text_recognizer,
@@ -206,7 +206,6 @@ __all__ = [
     "augment_shift",
     "augment_text_images",
     "bootstrap",
-    "build_clip_cnn",
     "build_cnn_model",
     "build_crnn_model",
     "build_fixed_length_reader",
@@ -214,6 +213,7 @@ __all__ = [
     "build_rnn_model",
     "build_text_recognizer",
     "build_video_classifier",
+    "build_video_cnn",
     "character_error_rate",
     "check_images",
     "checks",

@@ -95,7 +95,7 @@ def build_video_classifier(
     return assemble(inputs, features, head, dropout, learning_rate)
 
 
-def build_clip_cnn(
+def build_video_cnn(
     input_shape,
     num_classes=None,
     *,
@@ -140,7 +140,7 @@ def build_clip_cnn(
     Examples
     --------
     >>> import crnn_tutorial as ct
-    >>> stacked = ct.build_clip_cnn((8, 16, 32, 1), num_classes=2)
+    >>> stacked = ct.build_video_cnn((8, 16, 32, 1), num_classes=2)
     >>> stacked.input_shape
     (None, 8, 16, 32, 1)
     >>> tuple(int(n) for n in stacked.get_layer("conv_1").kernel.shape)  # 8 channels

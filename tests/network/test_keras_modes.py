@@ -106,7 +106,7 @@ def test_models_without_recurrence(mode):
     train(ct.build_cnn_model((8, 12, 1), 3, **SMALL), images, labels)
     fixed = ct.build_fixed_length_reader((8, 12, 1), "ab", 2, filters=(2,))
     train(fixed, images, ["ab", "b"])
-    one_frame = ct.build_clip_cnn((3, 8, 8, 1), 3, frame=1, **SMALL)
+    one_frame = ct.build_video_cnn((3, 8, 8, 1), 3, frame=1, **SMALL)
     train(one_frame, make_images(3, 8, 8, 1), labels)
 
 

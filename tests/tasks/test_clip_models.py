@@ -149,8 +149,8 @@ class TestShapes:
         ("builder", "options"),
         [
             (ct.build_video_classifier, {"recurrence": "conv_lstm"}),
-            (ct.build_clip_cnn, {}),
-            (ct.build_clip_cnn, {"frame": 0}),
+            (ct.build_video_cnn, {}),
+            (ct.build_video_cnn, {"frame": 0}),
         ],
     )
     def test_the_other_controls_can_be_made_equal(self, builder, options):
@@ -192,18 +192,18 @@ class TestClipCNN:
         clips = np.random.default_rng(0).uniform(size=(2, 4, 8, 10, 3))
         clips = clips.astype("float32")
         pictures = np.concatenate([clips[:, k] for k in range(4)], axis=-1)
-        model = ct.build_clip_cnn((4, 8, 10, 3), 3, **SMALL)
+        model = ct.build_video_cnn((4, 8, 10, 3), 3, **SMALL)
         self.same_answers(model, clips, pictures)
 
     @pytest.mark.parametrize("frame", [0, 2, 3])
     def test_one_frame(self, frame):
         clips = np.random.default_rng(0).uniform(size=(2, 4, 8, 10, 3))
         clips = clips.astype("float32")
-        model = ct.build_clip_cnn((4, 8, 10, 3), 3, frame=frame, **SMALL)
+        model = ct.build_video_cnn((4, 8, 10, 3), 3, frame=frame, **SMALL)
         self.same_answers(model, clips, clips[:, frame])
 
     def test_it_sees_the_whole_picture(self):
-        field = ct.receptive_field(ct.build_clip_cnn((8, 16, 40, 1), 2))
+        field = ct.receptive_field(ct.build_video_cnn((8, 16, 40, 1), 2))
         assert min(field) >= 40
 
 
@@ -218,12 +218,12 @@ class TestRefused:
 
     def test_a_cnn_needs_to_know_the_number_of_frames(self):
         with pytest.raises(ValueError, match=r"\(frames, height, width, channels\)"):
-            ct.build_clip_cnn((None, 16, 32, 1), 2)
+            ct.build_video_cnn((None, 16, 32, 1), 2)
 
     @pytest.mark.parametrize("frame", [-1, 8, 1.5, "first"])
     def test_frames_that_are_not_there(self, frame):
         with pytest.raises(ValueError, match="from 0 to 7, as the clips have 8 frames"):
-            ct.build_clip_cnn((8, 16, 32, 1), 2, frame=frame)
+            ct.build_video_cnn((8, 16, 32, 1), 2, frame=frame)
 
     @pytest.mark.parametrize(
         "options", [{"filters": (8,)}, {"recurrence": "conv_lstm"}]
@@ -233,7 +233,7 @@ class TestRefused:
             ct.build_video_classifier((8, 64), 2, **options)
 
     def test_frames_that_are_too_small(self):
-        for builder in (ct.build_video_classifier, ct.build_clip_cnn):
+        for builder in (ct.build_video_classifier, ct.build_video_cnn):
             with pytest.raises(ValueError, match="too small for 3 pooling layers"):
                 builder((8, 4, 32, 1), 2, filters=(2, 2, 2))
 
@@ -254,7 +254,7 @@ class TestTraining:
 
     def test_a_cnn_on_stacked_frames_knows_no_padding(self):
         clips = pad([np.zeros((n, 8, 8, 1)) for n in (3, 1)])
-        model = ct.build_clip_cnn((3, 8, 8, 1), 2, **SMALL)
+        model = ct.build_video_cnn((3, 8, 8, 1), 2, **SMALL)
         with pytest.raises(ValueError, match="lie between 0 and 1, but got -1 to 0"):
             ct.train_crnn_model(model, clips, np.array([0, 1]), 2, 1)
 
@@ -271,7 +271,7 @@ class TestTraining:
 def test_the_builders_of_clips_take_the_same_arguments():
     first, second = (
         inspect.signature(builder).parameters
-        for builder in (ct.build_video_classifier, ct.build_clip_cnn)
+        for builder in (ct.build_video_classifier, ct.build_video_cnn)
     )
     shared = [name for name in first if name in second]
     assert shared == [name for name in first if name != "recurrence"]

@@ -51,8 +51,8 @@ ZOO = {
         for r in RECURRENCES
     },
     "video-features": lambda: ct.build_video_classifier((None, 5), 3, units=2),
-    "clip-cnn": lambda: ct.build_clip_cnn(CLIP, 3, **SMALL),
-    "clip-cnn-one-frame": lambda: ct.build_clip_cnn(CLIP, 3, frame=1, **SMALL),
+    "clip-cnn": lambda: ct.build_video_cnn(CLIP, 3, **SMALL),
+    "clip-cnn-one-frame": lambda: ct.build_video_cnn(CLIP, 3, frame=1, **SMALL),
     **{
         f"text-{r}": lambda r=r: ct.build_text_recognizer(
             LINE, LETTERS, recurrence=r, dropout=0.2, **SMALL
