@@ -6,8 +6,10 @@ model it is compared with. (With few units, one more can be over 2 %: then the f
 of the stem are scaled, too, and ``match_parameters`` says so.)
 """
 
+import contextlib
 import functools
 import inspect
+import io
 import math
 import numbers
 from dataclasses import dataclass
@@ -81,6 +83,7 @@ def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
     >>> abs(match.ratio - 1) < 0.02
     True
     """
+    builder, args, kwargs = _unfold(builder, args, kwargs)
     is_number = isinstance(target, numbers.Integral)
     wanted = int(target) if is_number else target.count_params()
     if wanted < 1:
@@ -88,7 +91,10 @@ def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
 
     @functools.cache
     def count(units, filters):
-        return builder(*args, **kwargs | _widths(units, filters)).count_params()
+        with contextlib.redirect_stdout(
+            io.StringIO()
+        ):  # one for a dataset says its size
+            return builder(*args, **kwargs | _widths(units, filters)).count_params()
 
     def error(choice):
         return abs(count(*choice) / wanted - 1)
@@ -108,6 +114,15 @@ def match_parameters(builder, target, *args, tolerance=0.02, **kwargs):
             f"{count(*best):,} ({ratio:.3f}). Pass other filters or units."
         )
     return Match(functools.partial(builder, *args, **kwargs | widths), widths, ratio)
+
+
+def _unfold(builder, args, kwargs):
+    """Return the function inside of partials, and all its arguments."""
+    while isinstance(builder, functools.partial):
+        args = (*builder.args, *args)
+        kwargs = {**builder.keywords, **kwargs}
+        builder = builder.func
+    return builder, args, kwargs
 
 
 def _choices(builder, args, kwargs, count, wanted):
@@ -166,6 +181,7 @@ def _solve_quadratic(count, wanted, unit):
 def _scaled_filters(builder, args, kwargs, percent):
     default = inspect.signature(builder).parameters["filters"].default
     input_shape = args[0] if args else kwargs["input_shape"]
+    input_shape = getattr(input_shape, "input_shape", input_shape)  # of a dataset
     if len(input_shape) < 3:  # a sequence of features: nothing is convolved
         return None
     height, width = input_shape[-3], input_shape[-2] or input_shape[-3]
@@ -263,7 +279,8 @@ def rivals(builder, *args, **kwargs):
     >>> list(ct.rivals(ct.build_crnn_model, (8, 8, 1), 10))
     ['CRNN', 'CNN', 'order-blind', 'attention']
     """
-    original = functools.partial(builder, *args, **kwargs)  # flat, also of a partial
+    builder, args, kwargs = _unfold(builder, args, kwargs)
+    original = functools.partial(builder, *args, **kwargs)
     twins = {
         name: functools.partial(twin(builder, recurrence), *args, **kwargs)
         for name, recurrence in (
@@ -272,9 +289,9 @@ def rivals(builder, *args, **kwargs):
             ("attention", "attention"),
         )
     }
-    if original.func is build_crnn_model:
+    if builder is build_crnn_model:
         own = ("units", "recurrence", "sequence")
-        shared = {k: v for k, v in original.keywords.items() if k not in own}
-        match = match_parameters(build_cnn_model, original(), *original.args, **shared)
+        shared = {k: v for k, v in kwargs.items() if k not in own}
+        match = match_parameters(build_cnn_model, original(), *args, **shared)
         twins["CNN"] = match.builder
     return {"CRNN": original, **twins}

@@ -93,7 +93,8 @@ def _multiplications(layer, before, after):
     if any(len(weight.shape) > 1 for weight in layer.weights):
         raise ValueError(
             f"Layer {layer.name!r} is a {type(layer).__name__}, which "
-            "count_multiplications does not know. Add a rule for it in controls.py."
+            "count_multiplications does not know. Add a rule for it in "
+            "judging/costs.py."
         )
     return 0
 

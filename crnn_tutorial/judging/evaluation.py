@@ -126,7 +126,7 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     _check_split(split)
     reduce = np.mean
     if isinstance(model, keras.Model):
-        head = heads.of(model)
+        head = heads.the_one(model)
         name, reduce = head.metric_name, head.reduce
         per_image = head.per_image(split.targets, _predict(model, split))
         parameters = model.count_params()

@@ -81,7 +81,9 @@ def assemble(inputs, features, head, dropout=0.0, learning_rate=1e-3):
     features : Features
         From a backbone.
     head : Head, or dict of Head
-        Several heads have names: the model then returns a dict, and is trained on one.
+        Several heads have names: the model then returns a dict, and is trained on one
+        with Keras' own ``fit``. Two heads of one task do not go together: their layers
+        have the same names.
     dropout : float
         Share of features dropped before the last layer, in [0, 1).
     learning_rate : float

@@ -155,7 +155,7 @@ def _as_operations(model):
     replaced = []
     try:
         for layer in model.layers:
-            layer = getattr(layer, "recurrence", layer)  # ct.layers.ScanRows has one
+            layer = getattr(layer, "recurrence", layer)  # ScanRows has one
             if _is_one_operation(layer):
                 layer.call = _operation(layer)
                 replaced.append(layer)

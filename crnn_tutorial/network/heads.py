@@ -94,6 +94,10 @@ class Head:
         """Turn the model's outputs into what a person wants."""
         raise NotImplementedError
 
+    def answer(self, outputs):
+        """Return what each row says and how sure the model is; None: it cannot say."""
+        return [(one, None) for one in self.decode(outputs)]
+
     def per_image(self, targets, outputs):
         """Score each image; more is better, and ``reduce`` makes one number of all."""
         raise NotImplementedError
@@ -200,6 +204,18 @@ def of(model):
     # One that was never called has no shape yet.
     shape = getattr(model, "output_shape", ())
     return _head_of(model.layers[-1], shape, model)
+
+
+def the_one(model):
+    """Find the head of a model that has one output, or say that it has several."""
+    head = of(model)
+    if isinstance(head, dict):
+        raise ValueError(
+            f"The model {model.name!r} has several outputs ({', '.join(head)}), but "
+            "expected one. Call model.fit and model.predict, which take dicts of them, "
+            "and heads.of(model)[name] for the answers of one."
+        )
+    return head
 
 
 def _head_of(layer, shape, model):

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.data.image_files import image_endings, is_picture
 from crnn_tutorial.data.images import load_image
+from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import read_text
 
@@ -20,12 +22,13 @@ class Prediction(NamedTuple):
     ----------
     answer : str or int
         The text, the name of the class, or its number where it has no name.
-    confidence : float
-        The probability that the model gives its answer, in [0, 1].
+    confidence : float or None
+        The probability that the model gives its answer, in [0, 1]; None where a task
+        knows none.
     """
 
     answer: str | int
-    confidence: float
+    confidence: float | None
 
 
 def predict(model, images, *, batch_size=64):
@@ -35,7 +38,7 @@ def predict(model, images, *, batch_size=64):
     ----------
     model : keras.Model
         Trained; it classifies or reads.
-    images : path, PIL image, array, or list of these
+    images : path, PIL image, array, list of these, or Split
         One image, or several: a list of images of any size, an array ``(images,
         height, width, channels)`` in [0, 1], or the path of a folder. Pictures are
         resized to what the model takes.
@@ -51,8 +54,8 @@ def predict(model, images, *, batch_size=64):
     Raises
     ------
     ValueError
-        If a picture cannot be read, the folder holds none, or images do not fit the
-        model.
+        If there is no image, a picture cannot be read, images do not fit the model, or
+        it has several outputs.
     FileNotFoundError
         If there is no such file.
 
@@ -65,18 +68,30 @@ def predict(model, images, *, batch_size=64):
     >>> guess.answer in digits.class_names, 0 < guess.confidence < 1
     (True, True)
     """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"The first argument is a trained keras.Model, but got a "
+            f"{type(model).__name__}. Load one with ct.load_model(path)."
+        )
+    if isinstance(images, Dataset):
+        raise ValueError(
+            "A Dataset has several splits: pass one of them, such as dataset.test."
+        )
     check_count("batch_size", batch_size)
+    images = images.images if isinstance(images, Split) else images
     if isinstance(images, str | os.PathLike) and Path(images).is_dir():
         files = _pictures_in(Path(images))
         found = _predict(model, files, batch_size)
         return dict(zip([file.name for file in files], found, strict=True))
     several = _are_several(images, len(model.input_shape))
+    if several and len(images) == 0:
+        raise ValueError("There is no image: the list is empty.")
     found = _predict(model, images if several else [images], batch_size)
     return found if several else found[0]
 
 
 def _predict(model, images, batch_size):
-    head = heads.of(model)
+    head = heads.the_one(model)
     if hasattr(head, "alphabet"):
         readings = read_text(
             model, images, return_confidence=True, batch_size=batch_size
@@ -90,7 +105,7 @@ def _predict(model, images, batch_size):
 def _are_several(images, rank):
     if is_picture(images):
         return False
-    return isinstance(images, list | tuple) or np.ndim(images) == rank
+    return heads.came_one_by_one(images) or np.ndim(images) == rank
 
 
 def _pictures_in(folder):
@@ -105,10 +120,25 @@ def _pictures_in(folder):
 
 def _as_array(images, input_shape):
     """Return images at the size that a classifier takes."""
-    if len(input_shape) != 4:  # clips
-        return check_images(np.asarray(images), rank=len(input_shape), padded=True)
-    if isinstance(images, np.ndarray) and images.shape[1:] == input_shape[1:]:
+    if len(input_shape) != 4:
+        return _as_clips(images, input_shape)
+    ready = isinstance(images, np.ndarray) and images.dtype.kind == "f"
+    if ready and images.shape[1:] == input_shape[1:]:
         return check_images(images)
     _, height, width, channels = input_shape
     size = (width, height) if height and width else None
     return np.stack([load_image(image, size, channels) for image in images])
+
+
+def _as_clips(clips, input_shape):
+    shapes = {np.shape(clip) for clip in clips}
+    fits = len(shapes) == 1 and all(
+        side in (None, got) for side, got in zip(input_shape[1:], *shapes, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"The model takes clips of shape {input_shape[1:]}, all alike, but got "
+            f"{', '.join(map(str, sorted(shapes)))}. Fill shorter ones up with -1, and "
+            "resize the frames (ct.resize_image)."
+        )
+    return check_images(np.asarray(clips), rank=len(input_shape), padded=True)

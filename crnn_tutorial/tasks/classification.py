@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from crnn_tutorial.data.splits import Dataset
+from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import IMAGE, assemble, check_filters, check_shape
@@ -126,9 +126,19 @@ class Classify(heads.Head):
 
 def describe(input_shape, num_classes):
     """Return the shape of the images and the head, of numbers or of a dataset."""
+    if isinstance(input_shape, Split):
+        raise ValueError(
+            "A split does not say what its classes are called: pass the dataset, "
+            "ct.build_crnn_model(data), or a shape and the number of classes."
+        )
     if not isinstance(input_shape, Dataset):
         return input_shape, Classify(num_classes)
     names = tuple(map(str, input_shape.class_names))
+    if num_classes not in (None, len(names)):
+        raise ValueError(
+            f"The dataset has {len(names)} classes, but num_classes is {num_classes}: "
+            "leave it out."
+        )
     return input_shape.input_shape, Classify(len(names), names)
 
 

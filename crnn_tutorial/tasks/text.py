@@ -93,7 +93,7 @@ class ReadText(heads.Head):
 
     def check(self, model, images, encoded, targets):
         """Refuse a text that needs more steps than its image has: an infinite loss."""
-        _check_lengths(model, images, encoded, targets)
+        _check_lengths(model, images, encoded, list(targets))
 
     def decode(self, outputs):
         """Best class of each step, repeats merged, blanks dropped: a list of str."""

@@ -40,7 +40,7 @@ def build_video_classifier(
         ``(frames, features)``: what another network has computed of each frame, and no
         convolutions here.
     num_classes : int
-        At least 2.
+        At least 2; None for a dataset, which is given in place of the shape.
     filters : sequence of int, optional
         One block of convolution and pooling for each number. By default as in
         `build_crnn_model`.
@@ -115,7 +115,7 @@ def build_video_cnn(
     input_shape : tuple of int
         ``(frames, height, width, channels)``.
     num_classes : int
-        At least 2.
+        At least 2; None for a dataset, which is given in place of the shape.
     frame : int, optional
         See this frame only, from 0 to ``frames - 1``.
     filters, units, dropout, learning_rate

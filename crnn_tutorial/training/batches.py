@@ -242,7 +242,7 @@ def check_model(model):
             "width, channels), one more axis for clips, or (batch, frames, features). "
             "Begin it with keras.Input."
         )
-    return heads.of(model)
+    return heads.the_one(model)
 
 
 def prepare(

@@ -55,6 +55,16 @@ class Start:
             found = leave_plateau(model, data, self.most_steps)
             self.plateau_loss, self.steps = found
 
+    def inside_of_fit(self, data):
+        """Return a callback that trains on the guess if the training is a new one."""
+
+        def begin(epoch, logs):
+            if epoch == 0:
+                self(callback.model, data)
+
+        callback = keras.callbacks.LambdaCallback(on_epoch_begin=begin)
+        return callback
+
     def describe(self, history, batches, weighted):
         """Say in the history what came of it, and warn where nothing was learnt."""
         history.guess_steps, history.plateau_loss = self.steps, self.plateau_loss

@@ -186,6 +186,9 @@ def train_crnn_model(
     """
     check_count("epochs", epochs)
     check_count("guess_steps", guess_steps, least=0)
+    check_count("plain_epochs", plain_epochs, least=0)
+    if patience is not None:
+        check_count("patience", patience)
     head = check_model(model)
     data = as_batches(
         model,
@@ -207,10 +210,13 @@ def train_crnn_model(
         settings = _settings(model, data, batch_size, recipe)
         keeper = Checkpoint(checkpoint, model, settings)
     elif patience is not None and validation_data is not None:
-        callbacks.append(KeepBest(check_count("patience", patience)))
+        # Before the caller's: at the end those find the weights that are kept.
+        callbacks.insert(0, KeepBest(patience))
     if plain_epochs:
         callbacks.insert(0, PlainEpochs(data, plain_epochs))
     start = Start(guess_steps if head.loss == "ctc" else 0)
+    if recipe.restored:  # only inside of fit does Keras know where the training goes on
+        callbacks.insert(0, start.inside_of_fit(data))
     history = _fit(model, recipe, keeper, callbacks, validation_data, verbose, start)
     if hasattr(head, "alphabet"):
         start.describe(history, len(data), weighted=sample_weight is not None)
@@ -265,7 +271,7 @@ def _fit(model, recipe, keeper, callbacks, validation_data, verbose, guess):
     start = time.perf_counter()
     first, seconds = progress.epoch, progress.seconds
     try:
-        if first == 0:
+        if first == 0 and not recipe.restored:
             guess(model, recipe.data)
         history = model.fit(
             for_fit(model, recipe.data),

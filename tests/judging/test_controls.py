@@ -242,6 +242,15 @@ class TestTwins:
             assert layers_of[0] == layers_of[1], name
         assert not any("conv_steps" in x.name for x in theirs["CNN"]().layers)
 
+    def test_rivals_of_a_dataset_and_of_widths_that_must_be_scaled(self, capsys):
+        digits = ct.load_digits()
+        for name, build in ct.rivals(ct.build_crnn_model, digits, units=16).items():
+            assert build().output_shape == (None, 10), name
+        few = functools.partial(ct.build_crnn_model, (8, 8, 1), 10, units=2)
+        sizes = [build().count_params() for build in ct.rivals(few).values()]
+        assert max(sizes) / min(sizes) < 1.04
+        assert capsys.readouterr().out == ""
+
 
 def count(shape, *stack):
     x = inputs = keras.Input(shape)

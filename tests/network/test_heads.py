@@ -326,6 +326,8 @@ def test_a_task_in_forty_lines_trains_evaluates_saves_and_loads(tmp_path):
     model.save(tmp_path / "share.keras")
     loaded = ct.load_model(tmp_path / "share.keras")
     assert isinstance(heads.of(loaded), Estimate)
+    answer, confidence = ct.predict(loaded, images[0])
+    assert answer == pytest.approx(shares[0], abs=0.5) and confidence is None
     np.testing.assert_array_equal(
         heads.of(loaded).decode(loaded.predict(images, verbose=0)),
         heads.of(model).decode(model.predict(images, verbose=0)),
@@ -349,6 +351,15 @@ def test_several_heads_are_a_dict_of_outputs(tmp_path):
     history = model.fit(np.zeros((2, 8, 8, 1)), targets, verbose=0).history
     assert {"class_accuracy", "loss"} <= set(history)
     assert history["loss"][0] > 0
+    images = np.zeros((2, 8, 8, 1), "float32")
+    split = ct.Split(images, np.array([0, 2]))
+    for refuse in (
+        lambda: ct.train_crnn_model(model, images, [0, 2]),
+        lambda: ct.evaluate(model, split),
+        lambda: ct.predict(model, images),
+    ):
+        with pytest.raises(ValueError, match=r"several outputs \(share, class\)"):
+            refuse()
 
 
 def test_an_unknown_last_layer_is_named():

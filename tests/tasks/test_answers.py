@@ -59,6 +59,18 @@ def test_every_form_of_a_picture_has_the_same_answer(model, tmp_path):
     assert ct.predict(model, larger).answer == expected.answer
 
 
+def test_splits_boxed_images_and_bytes_of_pixels(model):
+    test = make_pictures().test
+    expected = ct.predict(model, test)
+    boxed = np.empty(3, object)
+    boxed[:] = list(test.images)
+    whole = np.uint8(255 * test.images)
+    for form in (test.images, list(test.images), boxed):
+        assert ct.predict(model, form) == expected
+    names = [one.answer for one in expected]
+    assert [one.answer for one in ct.predict(model, whole)] == names
+
+
 def test_a_folder_answers_by_the_name_of_the_file(model, tmp_path):
     for k, name in enumerate(("b.png", "a.png")):
         Image.new("L", (12, 8), 255 * k).save(tmp_path / name)
@@ -92,5 +104,15 @@ def test_bad_input(model, tmp_path):
         ct.predict(model, tmp_path / "nowhere.png")
     with pytest.raises(ValueError, match="0 to 1|between 0 and 1"):
         ct.predict(model, np.full((8, 12, 1), 255.0))
+    with pytest.raises(ValueError, match="There is no image"):
+        ct.predict(model, [])
+    with pytest.raises(ValueError, match="trained keras.Model, but got a NoneType"):
+        ct.predict(None, np.zeros((8, 12, 1)))
+    with pytest.raises(ValueError, match="pass one of them, such as dataset.test"):
+        ct.predict(model, make_pictures())
+    clips = ct.build_video_classifier((3, 8, 8, 1), 2, filters=(2,), units=2)
+    for wrong in (np.zeros((2, 3, 8, 9, 1)), [np.zeros((k, 8, 8, 1)) for k in (3, 4)]):
+        with pytest.raises(ValueError, match=r"clips of shape \(3, 8, 8, 1\), all ali"):
+            ct.predict(clips, wrong)
     with pytest.raises(ValueError, match="batch_size"):
         ct.predict(model, np.zeros((8, 12, 1)), batch_size=0)

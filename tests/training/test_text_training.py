@@ -282,6 +282,45 @@ def test_a_training_that_goes_on_does_not_guess_again(tmp_path):
         np.testing.assert_array_equal(whole, parts)
 
 
+def test_where_keras_takes_a_training_up_there_is_no_guess_either(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    options = {"epochs": 3, "guess_steps": 4, "verbose": 0}
+    keep = keras.callbacks.BackupAndRestore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        ct.train_text_recognizer(
+            build_reader(), LINES, TEXTS, callbacks=[keep, Stop()], **options
+        )
+    again = keras.callbacks.BackupAndRestore(tmp_path)
+    history = ct.train_text_recognizer(
+        build_reader(), LINES, TEXTS, callbacks=again, **options
+    )
+    assert history.epoch == [1, 2] and history.guess_steps == 0
+
+
+def test_at_the_end_callbacks_find_the_weights_that_are_kept():
+    class Look(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.weights = self.model.get_weights()
+
+    look, other = Look(), ["2" if text == "" else "" for text in TEXTS]
+    model = make_reader()
+    ct.train_text_recognizer(
+        model,
+        LINES,
+        TEXTS,
+        epochs=6,
+        guess_steps=0,
+        validation_data=(LINES, other),
+        callbacks=look,
+        verbose=0,
+    )
+    for kept, seen in zip(model.get_weights(), look.weights, strict=True):
+        np.testing.assert_array_equal(kept, seen)
+
+
 def test_lists_of_any_size_and_streams_train_too():
     lines = [
         line[:, : 4 * max(len(t), 1)] for line, t in zip(LINES, TEXTS, strict=True)
