@@ -9,7 +9,7 @@ in any model of this package, also after it was saved and loaded.
 
 import importlib
 import pkgutil
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -74,7 +74,7 @@ class Head:
     ('Estimate', (None, 1))
     """
 
-    padded = False
+    padded: ClassVar[bool] = False
     reduce = staticmethod(np.mean)
 
     @classmethod
@@ -133,7 +133,7 @@ def came_one_by_one(images):
     return boxed or isinstance(images, list | tuple)
 
 
-_REGISTERED = {}  # the layer that a head ends in -> the head
+_REGISTERED: dict[type, type[Head]] = {}  # the layer that a head ends in -> the head
 
 
 def register(layer):
