@@ -9,7 +9,7 @@ import numpy as np
 
 from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.data.image_files import image_endings, is_picture
-from crnn_tutorial.data.images import load_image
+from crnn_tutorial.data.images import stack_images
 from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import read_text
@@ -79,6 +79,8 @@ def predict(model, images, *, batch_size=64):
         )
     check_count("batch_size", batch_size)
     images = images.images if isinstance(images, Split) else images
+    if getattr(images, "dtype", None) is not None and images.dtype.kind == "U":
+        images = images.tolist()  # an array of paths
     if isinstance(images, str | os.PathLike) and Path(images).is_dir():
         files = _pictures_in(Path(images))
         found = _predict(model, files, batch_size)
@@ -127,7 +129,7 @@ def _as_array(images, input_shape):
         return check_images(images)
     _, height, width, channels = input_shape
     size = (width, height) if height and width else None
-    return np.stack([load_image(image, size, channels) for image in images])
+    return stack_images(images, size, channels)
 
 
 def _as_clips(clips, input_shape):

@@ -35,9 +35,28 @@ _LOOKED_AT = 200  # images of a dataset, to find how wide a character is
 LESS = 3  # logits by which a new character starts below the mean of the others
 
 
+class Read(heads.Head):
+    """What all heads that read texts have in common."""
+
+    metric_name: ClassVar[str] = "exact match"
+    padded: ClassVar[bool] = True
+
+    def stack(self, images, input_shape):
+        """Return one array of lines of any size, as wide as the model wants it."""
+        return _stack_lines(images, input_shape)
+
+    def is_encoded(self, targets):
+        """Say whether a stream brings classes and no texts."""
+        return np.asarray(targets).dtype.kind not in "OSU"
+
+    def per_image(self, targets, outputs):
+        """Score each image: 1.0 where the whole text is right, else 0.0."""
+        return exact_match_per_image(targets, self.decode(outputs))
+
+
 @heads.register(CharacterLogits)
 @dataclass(frozen=True)
-class ReadText(heads.Head):
+class ReadText(Read):
     """A text of any length from the columns of an image, by CTC.
 
     Parameters
@@ -58,8 +77,6 @@ class ReadText(heads.Head):
 
     alphabet: Alphabet
     loss: ClassVar[str] = "ctc"
-    metric_name: ClassVar[str] = "exact match"
-    padded: ClassVar[bool] = True
 
     @classmethod
     def from_layer(cls, layer, shape):
@@ -83,14 +100,6 @@ class ReadText(heads.Head):
         """Turn texts into padded classes ``(n, longest)``."""
         return self.alphabet.encode(_as_str(texts))
 
-    def stack(self, images, input_shape):
-        """Return one array of lines of any size, as wide as the model wants it."""
-        return _stack_lines(images, input_shape)
-
-    def is_encoded(self, targets):
-        """Say whether a stream brings classes and no texts."""
-        return np.asarray(targets).dtype.kind not in "OSU"
-
     def check(self, model, images, encoded, targets):
         """Refuse a text that needs more steps than its image has: an infinite loss."""
         _check_lengths(model, images, encoded, list(targets))
@@ -101,14 +110,10 @@ class ReadText(heads.Head):
         merged = [[k for k, _ in groupby(row)] for row in best.tolist()]
         return self.alphabet.decode(merged)
 
-    def per_image(self, targets, outputs):
-        """Score each image: 1.0 where the whole text is right, else 0.0."""
-        return exact_match_per_image(targets, self.decode(outputs))
-
 
 @heads.register(PositionProbabilities)
 @dataclass(frozen=True)
-class ReadPositions(heads.Head):
+class ReadPositions(Read):
     """A text from a fixed number of positions: what a reader does without CTC.
 
     Parameters
@@ -136,8 +141,6 @@ class ReadPositions(heads.Head):
     alphabet: Alphabet
     positions: int
     loss: ClassVar[str] = "sparse_categorical_crossentropy"
-    metric_name: ClassVar[str] = "exact match"
-    padded: ClassVar[bool] = True
 
     @classmethod
     def from_layer(cls, layer, shape):
@@ -169,14 +172,6 @@ class ReadPositions(heads.Head):
         """Turn texts into classes ``(n, positions)``."""
         return self.alphabet.encode(_as_str(texts), self.positions)
 
-    def stack(self, images, input_shape):
-        """Return one array of lines of any size, as wide as the model wants it."""
-        return _stack_lines(images, input_shape)
-
-    def is_encoded(self, targets):
-        """Say whether a stream brings classes and no texts."""
-        return np.asarray(targets).dtype.kind not in "OSU"
-
     def weigh(self, weights):
         """Each position has a loss of its own."""
         return weights[:, None]
@@ -184,10 +179,6 @@ class ReadPositions(heads.Head):
     def decode(self, outputs):
         """Best class of each position, "no character" dropped: a list of str."""
         return self.alphabet.decode(np.argmax(outputs, axis=-1).tolist())
-
-    def per_image(self, targets, outputs):
-        """Score each image: 1.0 where the whole text is right, else 0.0."""
-        return exact_match_per_image(targets, self.decode(outputs))
 
 
 def build_text_recognizer(

@@ -24,7 +24,6 @@ ROUND = 50  # batches between two looks at the loss
 LEFT = 0.8
 # How often a character is said on the plateau: what is tried to find its loss.
 _SHARES = np.geomspace(0.02, 0.99, 20)
-
 _TEXTS = 256  # that the loss of the plateau is computed from
 # A training of fewer batches than this is a trial: it is not warned of.
 ENOUGH = 100

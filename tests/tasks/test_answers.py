@@ -55,6 +55,8 @@ def test_every_form_of_a_picture_has_the_same_answer(model, tmp_path):
     for form in (picture, tmp_path / "white.png", str(tmp_path / "white.png")):
         assert ct.predict(model, form) == pytest.approx(expected)
         assert ct.predict(model, [form, array]) == [expected, expected]
+    paths = np.array([str(tmp_path / "white.png")] * 2)
+    assert [one.answer for one in ct.predict(model, paths)] == [expected.answer] * 2
     larger = picture.resize((36, 24))  # is brought to the size of the model
     assert ct.predict(model, larger).answer == expected.answer
 
