@@ -89,7 +89,7 @@ def check_images(images, targets=None, *, rank=4, padded=False, name="images"):
     ----------
     images : array of floats
         ``(images, height, width, channels)`` in [0, 1].
-    targets : sequence, optional
+    targets : sequence or dict of these, optional
         Whatever belongs to the images: one for each.
     rank : int
         4, or 5 for clips ``(clips, frames, height, width, channels)``, or 3 for what
@@ -134,12 +134,19 @@ def check_images(images, targets=None, *, rank=4, padded=False, name="images"):
     check_range(images, name, padded, bounded=rank != 3)
     if padded and rank != 3:
         check_padding(images, name)
-    if targets is not None and len(targets) != len(images):
-        raise ValueError(
-            f"There is one target for each image, but got {len(images)} images and "
-            f"{len(targets)} targets."
-        )
+    check_targets(images, targets)
     return images.astype(np.float32, copy=False)
+
+
+def check_targets(images, targets):
+    """Refuse more or fewer targets than images; a dict may hold several kinds."""
+    kinds = targets if isinstance(targets, dict) else {"targets": targets}
+    for kind, values in kinds.items():
+        if values is not None and len(values) != len(images):
+            raise ValueError(
+                f"There is one target for each image, but got {len(images)} images and "
+                f"{len(values)} {kind}."
+            )
 
 
 def check_padding(images, name="images"):

@@ -2,7 +2,8 @@
 
 Each function takes a batch and a random generator, so it can be handed to
 ``ct.train_crnn_model(..., augment=ct.augment_shift)`` as it is;
-``functools.partial(ct.augment_shift, pixels=1)`` changes its strength.
+``functools.partial(ct.augment_shift, pixels=1)`` changes its strength. Those that move
+the image move its masks and its boxes with it.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from crnn_tutorial.checks import check_images
 
 
-def augment_shift(images, rng, pixels=2):
+def augment_shift(images, rng, pixels=2, *, masks=None, boxes=None):
     """Shift each image by whole pixels, at random and by itself; 0 moves in.
 
     Parameters
@@ -21,11 +22,18 @@ def augment_shift(images, rng, pixels=2):
         Where the shifts are drawn from.
     pixels : int
         The largest shift in each direction; less than height and width.
+    masks : array of int, optional
+        ``(batch, height, width)``, moved as the images are; 0 moves in.
+    boxes : array of floats, optional
+        ``(batch, boxes, 4 or more)``: ``y0, x0, y1, x1`` in pixels, and what belongs to
+        the box. Moved, and cut off at the edges; a row of -1 is no box, and a box of
+        which less than a quarter is left in the image becomes one.
 
     Returns
     -------
     array of float32, same shape
-        New images; the ones that came are not changed.
+        New images; the ones that came are not changed. With masks or boxes a tuple:
+        images and these, or images, masks, boxes.
 
     Raises
     ------
@@ -48,6 +56,10 @@ def augment_shift(images, rng, pixels=2):
     array([[0., 1., 0.],
            [0., 0., 0.],
            [0., 0., 0.]], dtype=float32)
+    >>> around = np.array([[[1.0, 1.0, 2.0, 2.0]]])  # the box around that pixel
+    >>> augment_rng = np.random.default_rng(0)
+    >>> ct.augment_shift(image, augment_rng, pixels=1, boxes=around)[1].tolist()
+    [[[0.0, 1.0, 1.0, 2.0]]]
     """
     images = check_images(images)
     count, height, width, _ = images.shape
@@ -56,16 +68,18 @@ def augment_shift(images, rng, pixels=2):
             f"pixels lies between 0 and {min(height, width) - 1} for images of "
             f"{height} x {width}, but got {pixels}."
         )
-    border = (pixels, pixels)
-    padded = np.pad(images, ((0, 0), border, border, (0, 0)))
-    top, left = rng.integers(0, 2 * pixels + 1, (2, count, 1))
-    rows = top + np.arange(height)  # (batch, height)
-    columns = left + np.arange(width)  # (batch, width)
-    image = np.arange(count)[:, None, None]
-    return padded[image, rows[:, :, None], columns[:, None, :]]
+    down, right = pixels - rng.integers(0, 2 * pixels + 1, (2, count, 1, 1))
+    y, x = np.arange(height)[:, None] - down, np.arange(width) - right
+
+    def forward(y, x):
+        return y + down, x + right
+
+    return _with_targets(_pick(images, y, x), y, x, forward, masks, boxes)
 
 
-def augment_affine(images, rng, degrees=10.0, scale=0.1, pixels=2.0):
+def augment_affine(
+    images, rng, degrees=10.0, scale=0.1, pixels=2.0, *, masks=None, boxes=None
+):
     """Turn, enlarge or shrink, and shift each image a little, at random and by itself.
 
     What comes in from outside the image is 0. Pixels between pixels are interpolated
@@ -83,11 +97,15 @@ def augment_affine(images, rng, degrees=10.0, scale=0.1, pixels=2.0):
         The largest change of size, in [0, 1): 0.1 is a factor from 0.9 to 1.1.
     pixels : float
         The largest shift in each direction; need not be whole.
+    masks, boxes : array, optional
+        As in `augment_shift`. A mask takes the nearest pixel; a box that is turned
+        becomes the upright one around it.
 
     Returns
     -------
     array of float32, same shape
-        New images in [0, 1]; the ones that came are not changed.
+        New images in [0, 1]; the ones that came are not changed. With masks or boxes a
+        tuple, as in `augment_shift`.
 
     Raises
     ------
@@ -124,9 +142,56 @@ def augment_affine(images, rng, degrees=10.0, scale=0.1, pixels=2.0):
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
     y = (np.arange(height)[:, None] - middle_y - down).astype("float32")
     x = (np.arange(width) - middle_x - right).astype("float32")
-    return _sample(
-        images, cos * y + sin * x + middle_y, cos * x - sin * y + middle_x
-    )  # (batch, height, width, channels)
+    y, x = cos * y + sin * x + middle_y, cos * x - sin * y + middle_x
+
+    def forward(y, x):
+        y, x = zoom**2 * (y - middle_y), zoom**2 * (x - middle_x)
+        return cos * y - sin * x + middle_y + down, sin * y + cos * x + middle_x + right
+
+    return _with_targets(_sample(images, y, x), y, x, forward, masks, boxes)
+
+
+def _with_targets(moved, y, x, forward, masks, boxes):
+    """Return moved images, with masks and boxes that are moved alike.
+
+    The images show at each pixel the place ``(y, x)`` of the original; ``forward`` says
+    where a place of the original went.
+    """
+    found = [moved]
+    if masks is not None:
+        found.append(_pick(np.asarray(masks), y, x))
+    if boxes is not None:
+        found.append(_move_boxes(np.asarray(boxes), forward, *moved.shape[1:3]))
+    return tuple(found) if len(found) > 1 else moved
+
+
+def _pick(images, y, x):
+    """Look up the pixels that are nearest to places; 0 where there is none."""
+    y, x = np.rint(y).astype(int), np.rint(x).astype(int)
+    height, width = images.shape[1:3]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    image = np.arange(len(images))[:, None, None]
+    found = images[image, y.clip(0, height - 1), x.clip(0, width - 1)]
+    found[~inside] = 0
+    return found
+
+
+def _move_boxes(boxes, forward, height, width):
+    """Move ``(batch, boxes, 4 or more)``, and cut off what is outside the image."""
+    y0, x0, y1, x1 = np.moveaxis(boxes[..., :4], -1, 0)
+    # Pixel i reaches from i to i + 1, and its middle is where forward looks.
+    corners = forward(
+        np.stack([y0, y0, y1, y1], axis=-1) - 0.5,
+        np.stack([x0, x1, x0, x1], axis=-1) - 0.5,
+    )  # 2 x (batch, boxes, 4)
+    y, x = (corner + 0.5 for corner in corners)
+    ends = y.min(-1), x.min(-1), y.max(-1), x.max(-1)
+    limits = height, width, height, width
+    cut = [end.clip(0, limit) for end, limit in zip(ends, limits, strict=True)]
+    whole, left = ((b[2] - b[0]) * (b[3] - b[1]) for b in (ends, cut))
+    moved = np.concatenate([np.stack(cut, axis=-1), boxes[..., 4:]], axis=-1)
+    gone = (boxes[..., :1] < 0) | (left < whole / 4)[..., None]
+    return np.where(gone, -1, moved).astype(boxes.dtype)
 
 
 def augment_text_images(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from crnn_tutorial.checks import check_targets
 from crnn_tutorial.data.file_names import some, split_of
 
 PARTS = ("train", "validation", "test")
@@ -209,8 +210,9 @@ class Split:
     images : array of float32, or list
         ``(images, height, width, channels)`` in [0, 1], or clips with an axis for the
         frames after the first; or a list of pictures as `load_image` takes them.
-    targets : array or list
-        One for each image: integer classes, or texts.
+    targets : array, list, or dict of these
+        One for each image: integer classes, or texts. A dict holds several kinds of
+        targets by name, such as masks and boxes.
 
     Raises
     ------
@@ -228,17 +230,16 @@ class Split:
     >>> sevens = test[test.targets == 7]
     >>> set(sevens.targets.tolist())
     {7}
+    >>> both = ct.Split(test.images, {"digit": test.targets, "odd": test.targets % 2})
+    >>> both[:5]
+    Split(5 images, shape (8, 8, 1), targets digit, odd)
     """
 
     images: Any
     targets: Any
 
     def __post_init__(self):
-        if len(self.images) != len(self.targets):
-            raise ValueError(
-                "There is one target for each image, but got "
-                f"{len(self.images)} images and {len(self.targets)} targets."
-            )
+        check_targets(self.images, self.targets)
 
     def __len__(self):
         return len(self.images)
@@ -253,12 +254,16 @@ class Split:
 
     def __repr__(self):
         kind = getattr(self.targets, "dtype", "str")
+        if isinstance(self.targets, dict):
+            kind = ", ".join(self.targets)
         shape = getattr(self.images, "shape", None)
         form = f"shape {tuple(shape[1:])}" if shape else "one by one"
         return f"Split({len(self)} images, {form}, targets {kind})"
 
 
 def _cut(values, index):
+    if isinstance(values, dict):
+        return {name: _cut(one, index) for name, one in values.items()}
     if not isinstance(values, list | tuple):
         return values[index]
     return [values[i] for i in np.arange(len(values))[index]]

@@ -7,6 +7,7 @@ what it measured.
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -83,7 +84,15 @@ class Evaluation:
         return f"Evaluation({score}, {self.images:,} images, {size})"
 
 
-def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=None):
+def evaluate(
+    model,
+    split,
+    *,
+    seconds=None,
+    sample_weight=None,
+    class_weight=None,
+    clusters=None,
+):
     """Score a model on a split, with a 95 % interval over the images.
 
     Parameters
@@ -101,11 +110,14 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     sample_weight, class_weight : optional
         As in `train_crnn_model`: then the weighted score stands beside the plain one.
         With ``class_weight="balanced"`` it is the mean over the classes.
+    clusters : optional
+        As in `interval`: images that were made from one source count once there.
 
     Returns
     -------
-    Evaluation
-        With score, interval, scores of each image, parameters, multiplications.
+    Evaluation, or dict of Evaluation
+        With score, interval, scores of each image, parameters, multiplications. For a
+        model with several outputs, one for each of their names.
 
     Raises
     ------
@@ -124,37 +136,42 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     Evaluation(accuracy 75.0 % [30.1, 95.4], 4 images, – parameters)
     """
     _check_split(split)
-    reduce = np.mean
     if isinstance(model, keras.Model):
-        head = heads.the_one(model)
-        name, reduce = head.metric_name, head.reduce
-        per_image = head.per_image(split.targets, _predict(model, split))
-        parameters = model.count_params()
-        multiplications = _multiplications(model, split)
+        head = heads.of(model)
+        targets = head.pick(split.targets)
+        scores = head.per_image(targets, _predict(model, split))
+        size = model.count_params(), _multiplications(model, split)
     elif hasattr(model, "predict"):
-        name = "accuracy"
+        head, targets = _head_for(split.targets), split.targets
         answers = model.predict(_flatten(_as_array(split.images)))
-        per_image = accuracy_per_image(split.targets, answers)
-        parameters, multiplications = _linear_size(model)
+        scores = accuracy_per_image(targets, answers)
+        size = _linear_size(model)
     else:
         raise ValueError(
             "Expected a keras.Model or a fitted scikit-learn classifier, but got "
             f"{type(model).__name__}."
         )
-    score = interval(per_image, reduce)
-    ends = (score.value, score.low, score.high)
-    weighted = _weigh(model, split.targets, per_image, sample_weight, class_weight)
-    size = parameters, multiplications
-    return Evaluation(name, *ends, per_image, *size, seconds, weighted)
+
+    def judge(head, targets, scores):
+        score = interval(scores, head.reduce, clusters=clusters)
+        weighted = _weigh(head, targets, scores, sample_weight, class_weight)
+        ends = (score.value, score.low, score.high)
+        return Evaluation(head.metric_name, *ends, scores, *size, seconds, weighted)
+
+    if isinstance(head, heads.Several):
+        return {n: judge(head[n], targets[n], scores[n]) for n in scores}
+    return judge(head, targets, scores)
 
 
-def _weigh(model, targets, per_image, sample_weight, class_weight):
+def _head_for(labels):
+    """Return the head that a classifier of scikit-learn would have."""
+    whole = np.asarray(labels).dtype.kind in "iu"  # others cannot be weighed by class
+    return Classify(max(int(np.max(labels)) + 1, 2) if whole else 2)
+
+
+def _weigh(head, targets, per_image, sample_weight, class_weight):
     if sample_weight is None and class_weight is None:
         return None
-    if isinstance(model, keras.Model):
-        head = heads.of(model)
-    else:
-        head = Classify(int(np.max(targets)) + 1)
     targets = head.encode(targets)
     weights = batches.image_weights(head, targets, sample_weight, class_weight)
     return float(np.average(per_image, weights=weights))
@@ -166,7 +183,7 @@ def _check_split(split):
             "Expected a split with images and targets, such as dataset.test, but got "
             f"{type(split).__name__}."
         )
-    if len(split.targets) == 0:
+    if len(split.images) == 0:
         raise ValueError("The split is empty: there is no image to score.")
 
 
@@ -333,7 +350,8 @@ def train_and_evaluate(
     -------
     dict
         Name -> ``Evaluation``, with seconds and history of the training. With several
-        tests: name of the test -> such a dict.
+        tests: name of the test -> such a dict. A rival with several outputs has a dict
+        of them, as in `evaluate`.
 
     Raises
     ------
@@ -375,7 +393,8 @@ def train_and_evaluate(
         tests = evaluate_on if several else {"": getattr(data[name], evaluate_on)}
         for test, split in tests.items():
             found = evaluate(model, split, seconds=seconds)
-            evaluations.setdefault(test, {})[name] = replace(found, history=history)
+            found = keras.tree.map_structure(partial(replace, history=history), found)
+            evaluations.setdefault(test, {})[name] = found
     return evaluations if several else evaluations[""]
 
 
@@ -385,11 +404,17 @@ def _check_views(builders, data):
     if missing:
         raise ValueError(f"Expected a Dataset for each rival, but {missing} have none.")
     asked = [data[name].test.targets for name in builders]
-    if not all(np.array_equal(targets, asked[0]) for targets in asked):
+    if not all(_equal(targets, asked[0]) for targets in asked):
         raise ValueError(
             "The rivals' test splits have different targets: their scores could not be "
             "compared image by image. Give all the same test, in another form."
         )
+
+
+def _equal(targets, others):
+    if isinstance(targets, dict):
+        return all(_equal(targets[name], others[name]) for name in targets)
+    return np.array_equal(targets, others)
 
 
 def _fit_classifier(classifier, train, seed):

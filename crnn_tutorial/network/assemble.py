@@ -7,7 +7,7 @@ import keras
 
 from crnn_tutorial.data.files import check_zip
 from crnn_tutorial.network import backbones
-from crnn_tutorial.network.heads import load_tasks
+from crnn_tutorial.network.heads import Several, load_tasks
 
 # What an input_shape says, with an example for the messages.
 IMAGE = {"height": 28, "width": 28, "channels": 1}
@@ -81,9 +81,8 @@ def assemble(inputs, features, head, dropout=0.0, learning_rate=1e-3):
     features : Features
         From a backbone.
     head : Head, or dict of Head
-        Several heads have names: the model then returns a dict, and is trained on one
-        with Keras' own ``fit``. Two heads of one task do not go together: their layers
-        have the same names.
+        Several heads have names: the model then returns a dict, and its targets are
+        one. Two heads of one task do not go together: their layers have the same names.
     dropout : float
         Share of features dropped before the last layer, in [0, 1).
     learning_rate : float
@@ -105,27 +104,16 @@ def assemble(inputs, features, head, dropout=0.0, learning_rate=1e-3):
     >>> assemble(image, features, Classify(10)).output_shape
     (None, 10)
     """
-    several = isinstance(head, dict)
-    heads = head if several else {"": head}
-    outputs = {name: one(features, dropout) for name, one in heads.items()}
-    losses = {name: _loss(one) for name, one in heads.items()}
-    metrics = {name: list(one.metrics) for name, one in heads.items()}
-    if not several:
-        outputs, losses, metrics = outputs[""], losses[""], metrics[""]
-    model = keras.Model(inputs, outputs)
+    head = Several(head) if isinstance(head, dict) else head
+    model = keras.Model(inputs, head(features, dropout))
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss=losses,
-        metrics=metrics,
         jit_compile=_jit_compile(),
+        **head.compiled(),
     )
     # Otherwise a model saved before its first training loads with a warning.
     model.optimizer.build(model.trainable_variables)
     return model
-
-
-def _loss(head):
-    return keras.losses.CTC() if head.loss == "ctc" else head.loss
 
 
 def _jit_compile():

@@ -7,6 +7,7 @@ registers its head with the layer that the head ends in, so that ``of(model)`` f
 in any model of this package, also after it was saved and loaded.
 """
 
+import copy
 import importlib
 import pkgutil
 from typing import ClassVar, NamedTuple
@@ -36,7 +37,10 @@ class Head:
 
     Its attributes ``loss``, ``metrics`` and ``metric_name`` are what Keras compiles,
     and how the score of an image is called. ``padded`` says whether images may have
-    columns of -1 on the right.
+    columns of -1 on the right. Where a split has several kinds of targets, ``takes`` is
+    the name of those that the head is trained on. ``moves`` is "masks" or "boxes" for
+    targets that an augmentation has to move together with the images, as
+    ``ct.augment_shift`` does.
 
     Examples
     --------
@@ -75,6 +79,8 @@ class Head:
     """
 
     padded: ClassVar[bool] = False
+    takes: ClassVar[str] = ""
+    moves: ClassVar[str] = ""
     reduce = staticmethod(np.mean)
 
     @classmethod
@@ -85,6 +91,11 @@ class Head:
     def __call__(self, features, dropout=0.0):
         """Return the model's output, from the `Features` of a backbone."""
         raise NotImplementedError
+
+    def compiled(self):
+        """Return the loss and the metrics, as ``model.compile`` takes them."""
+        loss = keras.losses.CTC() if self.loss == "ctc" else self.loss
+        return {"loss": loss, "metrics": list(self.metrics)}
 
     def encode(self, targets):
         """Turn what a person has into arrays that the loss takes, or refuse it."""
@@ -115,6 +126,23 @@ class Head:
             )
         return np.array(found)
 
+    def pick(self, targets):
+        """Return the targets of this head, also where a dict holds several kinds."""
+        if not isinstance(targets, dict):
+            return targets
+        if self.takes in targets:
+            return targets[self.takes]
+        raise ValueError(
+            f"The targets are {', '.join(targets)}, but the model wants "
+            f"{self.takes or 'one kind alone'}: pass targets[name]."
+        )
+
+    def augment(self, function, images, targets, rng):
+        """Change images by chance, and their targets (encoded) with them."""
+        if not self.moves:
+            return function(images, rng), targets
+        return function(images, rng, **{self.moves: targets})
+
     def is_encoded(self, targets):
         """Say whether the targets of a stream are arrays for the loss already."""
         return False
@@ -125,6 +153,99 @@ class Head:
     def weigh(self, weights):
         """Bring one weight for each image to the rank of the loss."""
         return weights
+
+
+class Several(Head):
+    """The heads of a model that answers several questions about an image.
+
+    Targets, outputs, scores and answers are dicts with the names of the heads.
+
+    Parameters
+    ----------
+    heads : dict of Head
+        By the name of their output.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.network.heads import Several
+    >>> from crnn_tutorial.tasks.classification import Classify
+    >>> both = Several({"digit": Classify(10), "colour": Classify(3)})
+    >>> encoded = both.encode({"digit": [7, 1], "colour": [0, 2]})
+    >>> encoded["colour"].tolist(), both["digit"]
+    ([0, 2], Classify(num_classes=10))
+    """
+
+    def __init__(self, heads):
+        self.heads = dict(heads)
+        self.padded = any(head.padded for head in self.heads.values())
+        self.loss = {name: head.loss for name, head in self.heads.items()}
+
+    def __getitem__(self, name):
+        return self.heads[name]
+
+    def __call__(self, features, dropout=0.0):
+        """Return a dict of outputs."""
+        return {name: head(features, dropout) for name, head in self.heads.items()}
+
+    def compiled(self):
+        """Return a dict of losses and one of metrics."""
+        each = {name: head.compiled() for name, head in self.heads.items()}
+        return {
+            kind: {name: one[kind] for name, one in each.items()}
+            for kind in ("loss", "metrics")
+        }
+
+    def pick(self, targets):
+        """Return a dict of the targets of each head, by its name or what it takes."""
+        if not isinstance(targets, dict):
+            raise ValueError(
+                "The model has several outputs, so its targets are a dict with "
+                f"{', '.join(self.heads)}, but got {type(targets).__name__}."
+            )
+        return {
+            name: targets[name] if name in targets else head.pick(targets)
+            for name, head in self.heads.items()
+        }
+
+    def encode(self, targets):
+        """Encode what each head is trained on."""
+        return {name: self.heads[name].encode(one) for name, one in targets.items()}
+
+    def decode(self, outputs):
+        """Decode what each head says."""
+        return {name: head.decode(outputs[name]) for name, head in self.heads.items()}
+
+    def answer(self, outputs):
+        """Return a dict for each image: what each head says, and how sure it is."""
+        answers = {name: head.answer(outputs[name]) for name, head in self.heads.items()}
+        count = len(next(iter(answers.values())))
+        return [{name: answers[name][i] for name in answers} for i in range(count)]
+
+    def per_image(self, targets, outputs):
+        """Score each image once for each head."""
+        return {
+            name: head.per_image(targets[name], outputs[name])
+            for name, head in self.heads.items()
+        }
+
+    def augment(self, function, images, targets, rng):
+        """Draw the same for the images and for the targets of each head."""
+        moved, start = dict(targets), copy.deepcopy(rng)
+        changed = function(images, rng)
+        for name, head in self.heads.items():
+            if head.moves:
+                same = copy.deepcopy(start)
+                _, moved[name] = head.augment(function, images, targets[name], same)
+        return changed, moved
+
+    def check(self, model, images, encoded, targets):
+        """Let each head refuse what it cannot learn."""
+        for name, head in self.heads.items():
+            head.check(model, images, encoded[name], targets[name])
+
+    def weigh(self, weights):
+        """Weigh an image alike for all heads."""
+        return {name: head.weigh(weights) for name, head in self.heads.items()}
 
 
 def came_one_by_one(images):
@@ -178,9 +299,9 @@ def of(model):
 
     Returns
     -------
-    Head, or dict of Head
-        Read off the model's last layer; for a model with several named outputs one
-        for each of them.
+    Head
+        Read off the model's last layer; for a model with several named outputs
+        `Several`, with one for each of them.
 
     Raises
     ------
@@ -197,25 +318,15 @@ def of(model):
     load_tasks()
     outputs = getattr(model, "output", None)
     if isinstance(outputs, dict):
-        return {
-            name: _head_of(out._keras_history.operation, out.shape, model)
-            for name, out in outputs.items()
-        }
+        return Several(
+            {
+                name: _head_of(out._keras_history.operation, out.shape, model)
+                for name, out in outputs.items()
+            }
+        )
     # One that was never called has no shape yet.
     shape = getattr(model, "output_shape", ())
     return _head_of(model.layers[-1], shape, model)
-
-
-def the_one(model):
-    """Find the head of a model that has one output, or say that it has several."""
-    head = of(model)
-    if isinstance(head, dict):
-        raise ValueError(
-            f"The model {model.name!r} has several outputs ({', '.join(head)}), but "
-            "expected one. Call model.fit and model.predict, which take dicts of them, "
-            "and heads.of(model)[name] for the answers of one."
-        )
-    return head
 
 
 def _head_of(layer, shape, model):

@@ -49,13 +49,13 @@ def predict(model, images, *, batch_size=64):
     -------
     Prediction, list of Prediction, or dict
         One for each image, in the order given; of a folder, file name -> prediction,
-        sorted by name.
+        sorted by name. A model with several outputs gives a dict of predictions for
+        each image.
 
     Raises
     ------
     ValueError
-        If there is no image, a picture cannot be read, images do not fit the model, or
-        it has several outputs.
+        If there is no image, a picture cannot be read, or images do not fit the model.
     FileNotFoundError
         If there is no such file.
 
@@ -93,7 +93,7 @@ def predict(model, images, *, batch_size=64):
 
 
 def _predict(model, images, batch_size):
-    head = heads.the_one(model)
+    head = heads.of(model)
     if hasattr(head, "alphabet"):
         readings = read_text(
             model, images, return_confidence=True, batch_size=batch_size
@@ -101,7 +101,13 @@ def _predict(model, images, batch_size):
         return [Prediction(one.text, one.confidence) for one in readings]
     images = _as_array(images, model.input_shape)
     outputs = model.predict(images, batch_size=batch_size, verbose=0)
-    return [Prediction(*one) for one in head.answer(outputs)]
+    return [_named(one) for one in head.answer(outputs)]
+
+
+def _named(answer):
+    if isinstance(answer, dict):  # of a model with several outputs
+        return {name: Prediction(*one) for name, one in answer.items()}
+    return Prediction(*answer)
 
 
 def _are_several(images, rank):

@@ -1,6 +1,7 @@
 """From what a person has to batches in an order that can be repeated."""
 
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -63,6 +64,7 @@ def as_batches(
     check_count("batch_size", batch_size)
     if steps_per_epoch is not None:
         check_count("steps_per_epoch", steps_per_epoch)
+    _check_augment(augment, head)
     images, labels = _unpack(images, labels)
     stream = as_stream(images, steps_per_epoch)
     if stream is None:
@@ -72,7 +74,7 @@ def as_batches(
                 "has; arrays are cut into batches of batch_size. Leave it out."
             )
         data = prepare(model, head, images, labels, sample_weight, class_weight)
-        data = _cut(model, data, batch_size, seed, augment)
+        data = _cut(model, head, data, batch_size, seed, augment)
         _check_devices(model, head, data)
         return data
     if labels is not None or sample_weight is not None:
@@ -83,7 +85,7 @@ def as_batches(
         )
     encode = _encoder(model, head, class_weight)
     endless = steps_per_epoch if stream is images else None
-    data = ShuffledStream(stream, seed, augment, encode, endless)
+    data = ShuffledStream(stream, seed, augment, encode, endless, head.augment)
     check_stream(model, data)
     return data
 
@@ -113,13 +115,29 @@ def as_stream(images, steps=None):
     return IteratedStream(images, steps) if iterated else None
 
 
-def _cut(model, data, batch_size, seed, augment=None):
+def _check_augment(augment, head):
+    """Refuse a function that moves images, but no masks or boxes with them."""
+    several = isinstance(head, heads.Several)
+    for one in head.heads.values() if several else [head]:
+        kind = one.moves
+        if augment and kind and kind not in inspect.signature(augment).parameters:
+            raise ValueError(
+                f"The model is trained on {kind}, which move with the image, but "
+                f"augment(images, rng) has no parameter {kind}. Pass a function such "
+                "as ct.augment_shift or ct.augment_affine, or write one: "
+                f"augment(images, rng, {kind}) -> (images, {kind})."
+            )
+
+
+def _cut(model, head, data, batch_size, seed, augment=None):
     images, targets, weights = data
     widths = None
     if _width_is_free(model):
         images = _pad_to_a_step(model, images)
         widths = _widths(model, images)
-    return ShuffledBatches(images, targets, batch_size, seed, augment, weights, widths)
+    return ShuffledBatches(
+        images, targets, batch_size, seed, augment, weights, widths, head.augment
+    )
 
 
 def _check_devices(model, head, data):
@@ -209,15 +227,22 @@ def for_fit(model, data):
         yield from (data[batch] for batch in range(len(data)))
         data.on_epoch_end()
 
-    images, targets, *weights = map(np.asarray, data[0])
+    def describe(array, shape=None):
+        array = np.asarray(array)
+        return tf.TensorSpec(shape or (None, *array.shape[1:]), array.dtype)
+
+    def describe_target(array):
+        # Texts of a stream, and maps, are as long and as large as the batch wants.
+        rank = np.ndim(array)
+        return describe(array, (None,) * rank if texts or rank > 2 else None)
+
+    images, targets, *weights = data[0]
     texts = not isinstance(data, ShuffledBatches) and len(model.output_shape) == 3
-    shapes = [
-        (None, *model.input_shape[1:]),
-        (None,) * targets.ndim if texts else (None, *targets.shape[1:]),
-        *((None, *array.shape[1:]) for array in weights),
-    ]
-    arrays = images, targets, *weights
-    signature = tuple(map(tf.TensorSpec, shapes, (array.dtype for array in arrays)))
+    signature = (
+        describe(images, (None, *model.input_shape[1:])),
+        keras.tree.map_structure(describe_target, targets),
+        *keras.tree.map_structure(describe, weights),
+    )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     known = tf.data.experimental.assert_cardinality(len(data))
     return dataset.apply(known).prefetch(tf.data.AUTOTUNE)
@@ -242,7 +267,7 @@ def check_model(model):
             "width, channels), one more axis for clips, or (batch, frames, features). "
             "Begin it with keras.Input."
         )
-    return heads.the_one(model)
+    return heads.of(model)
 
 
 def prepare(
@@ -254,6 +279,7 @@ def prepare(
             f"The {what} images have no labels: only a stream or a Split brings its "
             "own."
         )
+    labels = head.pick(labels)
     images = check_images(
         head.stack(images, model.input_shape),
         labels,
@@ -303,7 +329,8 @@ def image_weights(head, targets, sample_weight=None, class_weight=None):
     [1.0, 1.0, 1.0, 9.0]
     """
     table = _class_table(head, class_weight, targets)
-    return _combine(_check_weights(sample_weight, len(targets)), table, targets)
+    count = len(keras.tree.flatten(targets)[0])
+    return _combine(_check_weights(sample_weight, count), table, targets)
 
 
 def _combine(weights, table, targets):
@@ -390,6 +417,7 @@ def _encoder(model, head, class_weight):
 
 def _encode_batch(images, labels, weights=None, *, head, table, classes):
     """Return what the model trains on of one batch of a stream."""
+    labels = head.pick(labels)
     targets = np.asarray(labels) if head.is_encoded(labels) else head.encode(labels)
     weights = _combine(_check_weights(weights, len(images)), table, targets)
     weights = None if weights is None else head.weigh(weights)
@@ -426,7 +454,7 @@ def prepare_validation(model, head, data, batch_size):
                 f"Split or a stream, but got {type(data).__name__}."
             )
     prepared = prepare(model, head, images, labels, *weights, what="validation")
-    return _cut(model, prepared, batch_size, seed=None)
+    return _cut(model, head, prepared, batch_size, seed=None)
 
 
 def _check_shape(model, images):

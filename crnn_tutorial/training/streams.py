@@ -13,7 +13,7 @@ class ShuffledBatches(keras.utils.PyDataset):
     Parameters
     ----------
     images, targets : array
-        Of the same length.
+        Of the same length; several kinds of targets are a dict of arrays.
     batch_size : int
         The last batch of an epoch may be smaller.
     seed : int or None
@@ -21,10 +21,13 @@ class ShuffledBatches(keras.utils.PyDataset):
     augment : function, optional
         ``augment(images, rng) -> images``.
     weights : array of floats, optional
-        ``(images,)``: how much each image counts in the loss.
+        ``(images,)``: how much each image counts in the loss; or a dict of these.
     widths : array of int, optional
         ``(images,)``: the columns that a batch with this image must have; those on the
         right of the widest are cut off.
+    move : function, optional
+        ``move(augment, images, targets, rng)`` augments both; by default the targets
+        stay as they are.
 
     Examples
     --------
@@ -47,11 +50,12 @@ class ShuffledBatches(keras.utils.PyDataset):
         augment=None,
         weights=None,
         widths=None,
+        move=None,
     ):
         super().__init__()
         self.images, self.targets, self.weights = images, targets, weights
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
-        self.widths = widths
+        self.widths, self.move = widths, move
         self.set_epoch(0)
 
     def set_epoch(self, epoch):
@@ -73,9 +77,9 @@ class ShuffledBatches(keras.utils.PyDataset):
         images = self.images[rows]
         if self.widths is not None:
             images = images[:, :, : self.widths[rows].max()]
-        images = _augmented(images, self, batch)
-        weights = () if self.weights is None else (self.weights[rows],)
-        return (images, self.targets[rows], *weights)
+        targets = _rows(self.targets, rows)
+        weights = () if self.weights is None else (_rows(self.weights, rows),)
+        return (*_augmented(images, targets, self, batch), *weights)
 
 
 class ShuffledStream(keras.utils.PyDataset):
@@ -96,6 +100,8 @@ class ShuffledStream(keras.utils.PyDataset):
         Called with the parts of a batch, returns what the model trains on.
     steps : int, optional
         Batches of an epoch, where the stream has no end.
+    move : function, optional
+        As in `ShuffledBatches`.
 
     Raises
     ------
@@ -113,7 +119,9 @@ class ShuffledStream(keras.utils.PyDataset):
     (3, 1)
     """
 
-    def __init__(self, stream, seed=0, augment=None, encode=None, steps=None):
+    def __init__(
+        self, stream, seed=0, augment=None, encode=None, steps=None, move=None
+    ):
         super().__init__(
             workers=stream.workers,
             use_multiprocessing=stream.use_multiprocessing,
@@ -121,7 +129,7 @@ class ShuffledStream(keras.utils.PyDataset):
         )
         self.steps = _count_steps(stream, steps)
         self.stream, self.seed, self.augment = stream, seed, augment
-        self.encode, self.problem = encode, None
+        self.encode, self.move, self.problem = encode, move, None
         self.set_epoch(0)
 
     def set_epoch(self, epoch):
@@ -145,8 +153,8 @@ class ShuffledStream(keras.utils.PyDataset):
 
     def __getitem__(self, batch):
         try:
-            images, *others = self.read(batch)
-            return (_augmented(images, self, batch), *others)
+            images, targets, *weights = self.read(batch)
+            return (*_augmented(images, targets, self, batch), *weights)
         except Exception as error:
             self.problem = error  # TensorFlow buries it in an error of its own
             raise
@@ -267,7 +275,9 @@ def _length(data):
 def _as_arrays(batch):
     if not isinstance(batch, tuple | list):
         return batch
-    return tuple(part if isinstance(part, list) else np.asarray(part) for part in batch)
+    return tuple(
+        part if isinstance(part, list | dict) else np.asarray(part) for part in batch
+    )
 
 
 def _count_steps(stream, steps):
@@ -291,14 +301,22 @@ def _generator(seed, epoch, batch=-1):
     return np.random.default_rng([seed, epoch, batch + 1])
 
 
-def _augmented(images, data, batch):
+def _rows(arrays, rows):
+    return keras.tree.map_structure(lambda array: array[rows], arrays)
+
+
+def _augmented(images, targets, data, batch):
     if data.augment is None:
-        return images
+        return images, targets
     shape, rng = images.shape, _generator(data.seed, data.epoch, batch)
-    images = np.asarray(data.augment(images, rng))
+    if data.move is None:
+        images = data.augment(images, rng)
+    else:
+        images, targets = data.move(data.augment, images, targets, rng)
+    images = np.asarray(images)
     if images.shape != shape:
         raise ValueError(
             f"augment(images, rng) returns images of the same shape, {shape}, but "
             f"returned {images.shape}."
         )
-    return images.astype("float32", copy=False)
+    return images.astype("float32", copy=False), targets

@@ -99,9 +99,9 @@ def train_crnn_model(
         ``keras.utils.PyDataset``, whose method ``set_epoch(epoch)`` is called before
         each epoch if it has one, and whose batches are shuffled else; or, in the order
         in which it gives them, a ``tf.data.Dataset`` or anything else to iterate.
-    train_labels : array of int, one-hot array, list of str, or None
-        ``(images,)`` or ``(images, classes)``; texts for a model that reads; None for a
-        Split or a stream.
+    train_labels : array of int, one-hot array, list of str, dict, or None
+        ``(images,)`` or ``(images, classes)``; texts for a model that reads; a dict of
+        these for a model with several outputs; None for a Split or a stream.
     batch_size, epochs : int
         At least 1. A stream makes its own batches: ``batch_size`` is for validation.
     validation_data : tuple, Split or stream, optional
@@ -116,7 +116,8 @@ def train_crnn_model(
         same batches again.
     augment : function, optional
         ``augment(images, rng) -> images``, applied to each training batch, such as
-        ``ct.augment_shift``.
+        ``ct.augment_shift``. Where targets are masks or boxes, it has to move them too:
+        ``augment(images, rng, masks) -> (images, masks)``.
     plain_epochs : int
         So many epochs at the beginning are not augmented: what is easy is learnt soon.
     learning_rate : float, optional
@@ -320,11 +321,12 @@ def _settings(model, data, batch_size, recipe):
                 "from a checkpoint: pass a keras.utils.PyDataset, or checkpoint=None."
             )
         data.set_epoch(0)
-        digits = fingerprint(*data.read(0))
+        digits = fingerprint(*keras.tree.flatten(data.read(0)))
         described = f"a stream of {len(data)} batches ({digits})"
     else:
         weights = () if data.weights is None else (data.weights,)
-        digits = fingerprint(data.images, data.targets, *weights)
+        arrays = keras.tree.flatten((data.images, data.targets, *weights))
+        digits = fingerprint(*arrays)
         described = f"{len(data.images)} images ({digits})"
     return {
         "model": describe_model(model),

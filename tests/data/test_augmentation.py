@@ -1,5 +1,7 @@
 """Augmentation moves what is there and invents nothing."""
 
+import functools
+
 import numpy as np
 import pytest
 from counted_work import count_calls
@@ -290,3 +292,50 @@ def test_text_strengths_out_of_their_range_are_named(name):
     for wrong in (-0.1, top, np.nan):
         with pytest.raises(ValueError, match=f"{name} .*but got {wrong}"):
             ct.augment_text_images(bars(1), rng(), **{name: wrong})
+
+
+FULL = np.ones((1, 9, 9, 1), "float32")
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        functools.partial(ct.augment_shift, pixels=3),
+        functools.partial(ct.augment_affine, degrees=0, scale=0.3, pixels=2),
+        functools.partial(ct.augment_affine, degrees=40, scale=0, pixels=1),
+    ],
+    ids=["shift", "zoom", "turn"],
+)
+def test_masks_and_boxes_move_with_the_image(augment):
+    # A block of a photograph: image and mask are the same pixels, the box is around it.
+    images = np.zeros((40, 32, 40, 1), "float32")
+    images[:, 10:18, 12:24] = 1
+    masks = images[..., 0].astype(int)
+    boxes = np.tile([10.0, 12.0, 18.0, 24.0, 7.0], (40, 2, 1))
+    boxes[:, 1] = -1  # no second box
+    moved, found, around = augment(
+        images, np.random.default_rng(0), masks=masks, boxes=boxes
+    )
+    alone = augment(images, np.random.default_rng(0))
+    np.testing.assert_array_equal(moved, alone)
+    assert found.dtype == masks.dtype and set(np.unique(found)) == {0, 1}
+    # Pixels between 0 and 1 go to the side on which they are: some on the border.
+    assert np.mean((moved[..., 0] > 0.5) != found) < 0.01
+    assert (around[:, 1] == -1).all() and (around[:, 0, 4] == 7).all()
+    for mask, box in zip(found, around[:, 0, :4], strict=True):
+        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+        tight = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]
+        assert np.abs(box - tight).max() < 1.5
+    assert np.ptp(around[:, 0, 0]) > 1  # they moved
+
+
+def test_a_box_that_has_left_the_image_is_none():
+    boxes = np.array([[[0.0, 0.0, 9.0, 9.0], [0.0, 0.0, 2.0, 2.0]]])
+    gone = set()
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        _, moved = ct.augment_shift(FULL, rng, pixels=4, boxes=boxes)
+        assert moved.min() >= -1 and moved.max() <= 9
+        assert (moved[0, 0] >= 0).all()  # at least 25 of its 81 pixels are left
+        gone.add(bool((moved[0, 1] == -1).all()))
+    assert gone == {True, False}

@@ -15,6 +15,7 @@ from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import assemble
 from crnn_tutorial.tasks.classification import Classify
 from crnn_tutorial.tasks.text import ReadPositions, ReadText
+from crnn_tutorial.training.batches import as_batches
 
 quick = settings(max_examples=30, deadline=None, derandomize=True)
 
@@ -351,15 +352,117 @@ def test_several_heads_are_a_dict_of_outputs(tmp_path):
     history = model.fit(np.zeros((2, 8, 8, 1)), targets, verbose=0).history
     assert {"class_accuracy", "loss"} <= set(history)
     assert history["loss"][0] > 0
-    images = np.zeros((2, 8, 8, 1), "float32")
-    split = ct.Split(images, np.array([0, 2]))
-    for refuse in (
-        lambda: ct.train_crnn_model(model, images, [0, 2]),
-        lambda: ct.evaluate(model, split),
-        lambda: ct.predict(model, images),
+
+
+def build_two_heads():
+    image = keras.Input((8, 8, 1))
+    features = backbones.patches(image, (4,), units=4, recurrence="order_blind")
+    return assemble(
+        image, features, {"share": Estimate(), "class": Classify(2)}, 0, 0.02
+    )
+
+
+def shades(count):
+    """Images of noise, how much of each is white, and whether that is the most."""
+    rng = np.random.default_rng(0)
+    shares = rng.random(count)
+    white = rng.random((count, 8, 8, 1)) < shares[:, None, None, None]
+    targets = {"share": shares, "class": (shares > 0.5).astype(int), "unused": shares}
+    return ct.Split(white.astype("float32"), targets)
+
+
+def test_several_heads_train_evaluate_and_predict():
+    train = shades(64)
+    ct.set_seed(0)
+    model = build_two_heads()
+    before = ct.evaluate(model, train)
+    history = ct.train_crnn_model(
+        model,
+        train,
+        batch_size=16,
+        epochs=20,
+        validation_data=train[:20],
+        sample_weight=np.ones(64),
+        verbose=0,
+    )
+    assert {"val_class_accuracy", "val_share_loss"} <= set(history.history)
+    after = ct.evaluate(model, train, clusters=np.arange(64) // 2)
+    assert after["class"].metric == "accuracy" and after["class"].score > 0.9
+    assert after["share"].score > before["share"].score / 2
+    plain = ct.evaluate(model, train)["class"]
+    assert (plain.low, plain.high) != (after["class"].low, after["class"].high)
+    data = ct.Dataset(train, train[:20], train[20:40], ("dark", "light"), "", "")
+    rivals = {"CRNN": build_two_heads}
+    scores = ct.train_and_evaluate(rivals, data, batch_size=16, epochs=1)["CRNN"]
+    assert scores["share"].images == 20 and "class_accuracy" in scores["class"].history
+    guess = ct.predict(model, np.ones((8, 8, 1), "float32"))
+    assert guess["class"].answer == 1 and guess["share"].confidence is None
+
+
+def test_targets_of_several_heads_are_a_dict():
+    split = shades(4)
+    assert split[1:3].targets["class"].shape == (2,)
+    model = build_two_heads()
+    for wrong, message in (
+        (split.targets["class"], "targets are a dict with share, class"),
+        ({"share": split.targets["share"]}, "targets are share, but the model wants"),
     ):
-        with pytest.raises(ValueError, match=r"several outputs \(share, class\)"):
-            refuse()
+        with pytest.raises(ValueError, match=message):
+            ct.train_crnn_model(model, split.images, wrong)
+        with pytest.raises(ValueError, match=message):
+            ct.evaluate(model, ct.Split(split.images, wrong))
+    with pytest.raises(ValueError, match="4 images and 3 class"):
+        ct.Split(split.images, {"share": split.targets["share"], "class": [0, 1, 1]})
+
+
+@keras.saving.register_keras_serializable("tests")
+class EachPixel(keras.layers.Conv2D):
+    """One number for each pixel."""
+
+
+@heads.register(EachPixel)
+class Trace(heads.Head):
+    """Which pixels are white: targets that move with the image."""
+
+    loss, metrics, metric_name = "mse", (), "agreement"
+    takes, moves = "masks", "masks"
+
+    @classmethod
+    def from_layer(cls, layer, shape):
+        return cls()
+
+    def __call__(self, features, dropout=0.0):
+        return EachPixel(1, 1, name="pixels")(features.map)
+
+    def encode(self, targets):
+        return np.asarray(targets, "float32")
+
+
+def build_tracer(**more):
+    image = keras.Input((8, 8, 1))
+    head = {"masks": Trace(), **more} if more else Trace()
+    return assemble(image, heads.Features(image), head)
+
+
+@pytest.mark.parametrize("more", [{}, {"class": Classify(2)}], ids=["one", "several"])
+def test_an_augmentation_moves_masks_with_the_images(more):
+    split = shades(6)
+    masks = split.images[..., 0].astype(int)
+    targets = {"masks": masks, "class": split.targets["class"]}
+    model = build_tracer(**more)
+    data = as_batches(
+        model, heads.of(model), split.images, targets, 4, augment=ct.augment_shift
+    )
+    moved = False
+    for images, found in data:
+        found = found["masks"] if more else found
+        np.testing.assert_array_equal(images[..., 0], found)
+        moved |= (images.sum(axis=(1, 2, 3)) < 0.9 * images.size / len(images)).any()
+    assert moved
+    with pytest.raises(ValueError, match="has no parameter masks"):
+        ct.train_crnn_model(
+            model, split.images, targets, augment=lambda images, rng: images
+        )
 
 
 def test_an_unknown_last_layer_is_named():
