@@ -217,9 +217,10 @@ class Several(Head):
 
     def answer(self, outputs):
         """Return a dict for each image: what each head says, and how sure it is."""
-        answers = {name: head.answer(outputs[name]) for name, head in self.heads.items()}
-        count = len(next(iter(answers.values())))
-        return [{name: answers[name][i] for name in answers} for i in range(count)]
+        each = [head.answer(outputs[name]) for name, head in self.heads.items()]
+        return [
+            dict(zip(self.heads, one, strict=True)) for one in zip(*each, strict=True)
+        ]
 
     def per_image(self, targets, outputs):
         """Score each image once for each head."""
