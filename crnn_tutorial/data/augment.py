@@ -148,7 +148,7 @@ def augment_affine(
         y, x = zoom**2 * (y - middle_y), zoom**2 * (x - middle_x)
         return cos * y - sin * x + middle_y + down, sin * y + cos * x + middle_x + right
 
-    return _with_targets(_sample(images, y, x), y, x, forward, masks, boxes)
+    return _with_targets(sample(images, y, x), y, x, forward, masks, boxes)
 
 
 def _with_targets(moved, y, x, forward, masks, boxes):
@@ -286,7 +286,7 @@ def augment_text_images(
     # For each pixel of the answer: the place in the image that it shows.
     rows = (np.arange(height, dtype="float32")[:, None] - (y + down)) / zoom_y
     columns = (np.arange(images.shape[2], dtype="float32") - (x + right)) / zoom_x
-    moved = _sample(difference, rows + y, columns + slant * rows + x)
+    moved = sample(difference, rows + y, columns + slant * rows + x)
     moved += border
     each_image = (count, 1, 1, 1)
     # 0.5 is the grey in the middle: contrast moves pixels away from it, or towards it.
@@ -346,7 +346,7 @@ def _free_way(middle, length, size, most):
     return np.clip(-most, lowest, highest), np.clip(most, lowest, highest)
 
 
-def _sample(images, y, x):
+def sample(images, y, x):
     """Look up images at places between pixels, ``(batch, height, width)`` each."""
     count, height, width, channels = images.shape
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))  # a frame of zeros

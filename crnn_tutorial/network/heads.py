@@ -26,10 +26,14 @@ class Features(NamedTuple):
         channels)``.
     mask : keras.KerasTensor, optional
         The real steps ``(batch, steps)``; None where all are.
+    skips : tuple of keras.KerasTensor
+        The maps before each pooling, the largest first: for heads that answer for each
+        pixel. Empty where a backbone has none.
     """
 
     map: keras.KerasTensor
     mask: keras.KerasTensor | None = None
+    skips: tuple = ()
 
 
 class Head:
