@@ -249,7 +249,11 @@ def _find_layer(model, layer):
     """Find a layer that returns maps: by name, index or itself, else the last."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model, but got a {type(model).__name__}.")
-    suitable = [candidate for candidate in model.layers if _rank(candidate) == 4]
+    suitable = [
+        candidate
+        for candidate in model.layers
+        if (output := output_of(candidate)) is not None and len(output.shape) == 4
+    ]
     names = [candidate.name for candidate in suitable]
     if layer is None and suitable:
         return suitable[-1]
@@ -264,11 +268,13 @@ def _find_layer(model, layer):
     )
 
 
-def _rank(layer):
+def output_of(layer):
+    """Return the one tensor that a layer returned; None: never called, or several."""
     try:
-        return len(layer.output.shape)
-    except (AttributeError, ValueError):  # never called, or called more than once
+        output = layer.output
+    except (AttributeError, ValueError):
         return None
+    return output if isinstance(output, keras.KerasTensor) else None
 
 
 def plot_feature_maps(model, image, layer=None, *, count=8):
