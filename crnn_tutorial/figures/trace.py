@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from crnn_tutorial.checks import check_images
-from crnn_tutorial.figures.images import fit_input, strongest
+from crnn_tutorial.figures.images import fit_input, shown_channels, strongest
 from crnn_tutorial.figures.trace_figure import FULL, Panel, draw_panels, panel_width
 from crnn_tutorial.figures.trace_values import (
     RECURRENT,
@@ -184,20 +184,16 @@ def _shown_maps(values):
 
 def _map_panel(values, k, channels, axis, width):
     maps = _side_by_side(values.arrays[k])
-    chosen = strongest(maps, channels)
+    chosen, pictures, style = shown_channels(maps, channels)
     true_height = width * maps.shape[0] / maps.shape[1]
     name = next(x.name for x in values.layers[k::-1] if not is_small(x))
     return Panel(
         f"{name}: {_size(values.arrays[k])}, {len(chosen)} channels shown",
-        [maps[..., channel] for channel in chosen],
+        pictures,
         axis,
         float(np.clip(true_height, 0.42, 0.9)),
         labels=[[(0.5, f"channel\n{channel}")] for channel in chosen],
-        style={
-            "cmap": "viridis",
-            "vmin": maps[..., chosen].min(),
-            "vmax": maps[..., chosen].max(),
-        },
+        style=style,
         scale="activation",
     )
 
