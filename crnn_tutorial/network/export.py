@@ -27,8 +27,6 @@ _CELLS = {
     layers.SimpleRNN: ("rnn_tanh", "RNN", [0]),
 }
 
-_GATES = {name: (onnx, len(order)) for name, onnx, order in _CELLS.values()}
-
 
 def export_model(model, path):
     """Write a model to an ONNX file, and check that the file gives the same answers.
@@ -192,9 +190,10 @@ def _operation(layer):
     import tensorflow as tf
 
     cells = layer.forward_layer, layer.backward_layer
-    weights = np.concatenate([_flatten_weights(cell) for cell in cells])
+    kernels, recurrent_kernels, biases = map(
+        np.stack, zip(*map(_weights, cells), strict=True)
+    )
     name, _, _ = _CELLS[type(cells[0])]
-    units = cells[0].units
 
     def call(sequences, initial_state=None, mask=None, training=None):
         steps_first = tf.transpose(sequences, [1, 0, 2])
@@ -203,12 +202,12 @@ def _operation(layer):
             lengths = tf.fill([batch], steps)
         else:  # padding is on the right
             lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-        zeros = tf.zeros([2, batch, units])
+        # The weights stand where the operation has its states: each in one piece.
         states, *_ = tf.raw_ops.CudnnRNNV3(
             input=steps_first,
-            input_h=zeros,
-            input_c=zeros,
-            params=weights,
+            input_h=recurrent_kernels,
+            input_c=kernels,
+            params=biases.ravel(),
             sequence_lengths=lengths,
             rnn_mode=name,
             direction="bidirectional",
@@ -219,8 +218,8 @@ def _operation(layer):
     return call
 
 
-def _flatten_weights(cell):
-    """One direction's weights as ONNX orders them: input, recurrent, both biases."""
+def _weights(cell):
+    """One direction's kernel, recurrent kernel and both biases, as ONNX has them."""
     _, _, order = _CELLS[type(cell)]
     kernel, recurrent, bias = (weight.numpy() for weight in cell.weights)
 
@@ -230,8 +229,7 @@ def _flatten_weights(cell):
 
     bias = reorder(np.atleast_2d(bias))  # a GRU has both, the others one
     both = np.concatenate([bias, np.zeros_like(bias)])[:2]
-    parts = reorder(kernel).T, reorder(recurrent).T, both
-    return np.concatenate([part.ravel() for part in parts])
+    return reorder(kernel).T, reorder(recurrent).T, both
 
 
 @functools.cache
@@ -243,35 +241,25 @@ def _register_operation():
     class Recurrence:
         @classmethod
         def version_7(cls, graph, node, **_):
-            operation, gates = _GATES[node.get_attr_value("rnn_mode").decode()]
-            weights = node.inputs[3].get_tensor_value(as_list=False).reshape(2, -1)
+            name = node.get_attr_value("rnn_mode").decode()
+            operation = next(
+                onnx for keras, onnx, _ in _CELLS.values() if keras == name
+            )
+            sequence, recurrent_kernels, kernels, _, lengths = node.input
+            biases = node.inputs[3].get_tensor_value(as_list=False).reshape(2, -1)
+            biases = graph.make_const(f"{node.name}_biases", biases).output[0]
             answer, shape = node.output[0], graph.get_shape(node.output[0])
             dtype = graph.get_dtype(answer)
-            sequence, _, _, _, lengths = node.input
-            units = shape[2] // 2
-            recurrent, biases = gates * units * units, 2 * gates * units
-            ends = np.cumsum([weights.shape[1] - recurrent - biases, recurrent])
-            kernel, recurrent, biases = np.split(weights, ends, axis=1)
-            constants = [
-                kernel.reshape(2, gates * units, -1),
-                recurrent.reshape(2, gates * units, units),
-                biases,
-            ]
-            names = [
-                graph.make_const(f"{node.name}_{number}", constant).output[0]
-                for number, constant in enumerate(constants)
-            ]
-            options = {"direction": "bidirectional", "hidden_size": units}
+            options = {"direction": "bidirectional", "hidden_size": shape[2] // 2}
             if operation == "GRU":
                 options["linear_before_reset"] = 1
+            inputs = [sequence, kernels, recurrent_kernels, biases, lengths]
             graph.remove_node(node.name)
-            states = graph.make_node(
-                operation, [sequence, *names, lengths], attr=options
-            )  # (steps, direction, batch, units)
-            swapped = graph.make_node(
+            states = graph.make_node(operation, inputs, attr=options)
+            swapped = graph.make_node(  # from (steps, direction, batch, units)
                 "Transpose", states.output, attr={"perm": [0, 2, 1, 3]}
             )
-            joined = graph.make_const(f"{node.name}_shape", np.array([0, 0, 2 * units]))
+            joined = graph.make_const(f"{node.name}_shape", np.array([0, 0, shape[2]]))
             graph.make_node(
                 "Reshape",
                 [swapped.output[0], joined.output[0]],
