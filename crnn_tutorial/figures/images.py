@@ -256,22 +256,21 @@ def _find_layer(model, layer):
     """Find a layer that returns maps: by name, index or itself, else the last."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model, but got a {type(model).__name__}.")
-    suitable = [
-        candidate
-        for candidate in model.layers
-        if (output := output_of(candidate)) is not None and len(output.shape) == 4
-    ]
-    names = [candidate.name for candidate in suitable]
-    if layer is None and suitable:
-        return suitable[-1]
+    maps = {}
+    for candidate in model.layers:
+        output = output_of(candidate)
+        if output is not None and len(output.shape) == 4:
+            maps[candidate.name] = candidate
+    if layer is None and maps:
+        return list(maps.values())[-1]
     if isinstance(layer, int) and -len(model.layers) <= layer < len(model.layers):
         layer = model.layers[layer]
     name = getattr(layer, "name", layer)
-    if name in names:
-        return suitable[names.index(name)]
+    if name in maps:
+        return maps[name]
     raise ValueError(
         f"The model has no layer {name!r} that returns maps. "
-        f"There are: {', '.join(names) or 'none'}."
+        f"There are: {', '.join(maps) or 'none'}."
     )
 
 

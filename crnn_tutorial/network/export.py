@@ -7,6 +7,7 @@ all steps in both directions, and the functions here write that one.
 
 import contextlib
 import functools
+import importlib.util
 import logging
 import warnings
 from pathlib import Path
@@ -25,6 +26,21 @@ _CELLS = {
     layers.LSTM: ("lstm", "LSTM", [0, 3, 1, 2]),
     layers.GRU: ("gru", "GRU", [0, 1, 2]),
     layers.SimpleRNN: ("rnn_tanh", "RNN", [0]),
+}
+
+# What such a cell, and the two of them, must be set to; not each cell has each.
+_CELL_IN_ONNX = {
+    "activation": keras.activations.tanh,
+    "recurrent_activation": keras.activations.sigmoid,
+    "use_bias": True,
+    "reset_after": True,
+    "compute_dtype": "float32",
+}
+_BOTH_WAYS_IN_ONNX = {
+    "merge_mode": "concat",
+    "return_sequences": True,
+    "return_state": False,
+    "stateful": False,
 }
 
 
@@ -112,15 +128,12 @@ def export_model(model, path):
 
 
 def _require_packages():
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import tf2onnx  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"ONNX needs the package {error.name}, which is not installed: "
-            'pip install "crnn-tutorial[export]".'
-        ) from error
+    for package in ("onnx", "onnxruntime", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(
+                f"ONNX needs the package {package}, which is not installed: "
+                'pip install "crnn-tutorial[export]".'
+            )
 
 
 def _random_images(model):
@@ -150,35 +163,24 @@ def _quiet():
 def _as_operations(model):
     """While the model is exported, let each recurrence be one operation."""
     _register_operation()
-    replaced = []
+    parts = [getattr(layer, "recurrence", layer) for layer in model.layers]  # ScanRows
+    replaced = [part for part in parts if _is_one_operation(part)]
     try:
-        for layer in model.layers:
-            layer = getattr(layer, "recurrence", layer)  # ScanRows has one
-            if _is_one_operation(layer):
-                layer.call = _operation(layer)
-                replaced.append(layer)
+        for layer in replaced:
+            layer.call = _operation(layer)
         yield
     finally:
         for layer in replaced:
-            del layer.call  # that of its class is back
+            vars(layer).pop("call", None)  # that of its class is back
 
 
 def _is_one_operation(layer):
     """Whether ONNX has an operation for it; another layer stays as Keras writes it."""
-    if not isinstance(layer, layers.Bidirectional):
-        return False
-    cell = layer.forward_layer
-    return (
-        type(cell) in _CELLS
-        and cell.activation is keras.activations.tanh
-        and getattr(cell, "recurrent_activation", keras.activations.sigmoid)
-        is keras.activations.sigmoid
-        and cell.use_bias
-        and getattr(cell, "reset_after", True)
-        and cell.compute_dtype == "float32"
-        and layer.merge_mode == "concat"
-        and (layer.return_sequences, layer.return_state) == (True, False)
-        and not layer.stateful
+    cell = getattr(layer, "forward_layer", None)
+    return type(cell) in _CELLS and all(
+        getattr(thing, name, value) == value
+        for thing, wanted in ((cell, _CELL_IN_ONNX), (layer, _BOTH_WAYS_IN_ONNX))
+        for name, value in wanted.items()
     )
 
 
@@ -242,9 +244,7 @@ def _register_operation():
         @classmethod
         def version_7(cls, graph, node, **_):
             name = node.get_attr_value("rnn_mode").decode()
-            operation = next(
-                onnx for keras, onnx, _ in _CELLS.values() if keras == name
-            )
+            operation = {cell: onnx for cell, onnx, _ in _CELLS.values()}[name]
             sequence, recurrent_kernels, kernels, _, lengths = node.input
             biases = node.inputs[3].get_tensor_value(as_list=False).reshape(2, -1)
             biases = graph.make_const(f"{node.name}_biases", biases).output[0]
