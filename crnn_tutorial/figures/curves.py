@@ -139,16 +139,13 @@ def plot_history(history):
     >>> ct.plot_history({"loss": [2.3, 1.1, 0.6], "val_loss": [2.2, 1.3, 0.9]})
     <Figure size 480x259 with 1 Axes>
     """
-    runs = _record(history)
-    if all(isinstance(values, list | tuple | np.ndarray) for values in runs.values()):
-        runs = {"": runs}
-    runs = {name: _record(run) for name, run in runs.items()}
+    runs = _runs(history)
+    recorded = next(iter(runs.values()), {})
     quantities = [
         name
-        for name in next(iter(runs.values()), {})
+        for name in sorted(recorded, key=lambda name: name != "loss")  # it is on top
         if not name.startswith("val_") and name != "learning_rate"
     ]
-    quantities.sort(key=lambda name: name != "loss")  # the loss on top
     if not quantities or not all(run.get(quantities[0]) for run in runs.values()):
         raise ValueError(
             "There is no epoch in the history: expected what fit returns, or a dict "
@@ -157,20 +154,26 @@ def plot_history(history):
     figure = new_figure(2.7 * len(quantities))
     panels = figure.subplots(len(quantities), sharex=True, squeeze=False)[:, 0]
     for axes, quantity in zip(panels, quantities, strict=True):
-        curves = _history_curves(runs, quantity)
-        percent = "accuracy" in quantity
+        label, curves = _history_curves(runs, quantity)
         epochs = np.arange(1, 1 + max(map(len, curves.values())))
         shown = {name: np.full(len(epochs), np.nan) for name in curves}
         for name, values in curves.items():
             shown[name][: len(values)] = values
-            shown[name] *= 100 if percent else 1
-        label = quantity.replace("_", " ") + (" (%)" if percent else "")
-        if "" not in runs and all(f"val_{quantity}" in run for run in runs.values()):
-            label = f"validation {label}"
+        if "accuracy" in quantity:
+            label += " (%)"
+            shown = {name: 100 * values for name, values in shown.items()}
         xlabel = "epoch" if axes is panels[-1] else ""
         plot_curves(epochs, shown, xlabel=xlabel, ylabel=label, axes=axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def _runs(history):
+    """Return name -> quantity -> values; one history alone has the name ""."""
+    runs = _record(history)
+    if all(isinstance(values, list | tuple | np.ndarray) for values in runs.values()):
+        return {"": runs}
+    return {name: _record(run) for name, run in runs.items()}
 
 
 def _record(history):
@@ -178,12 +181,14 @@ def _record(history):
 
 
 def _history_curves(runs, quantity):
-    """Name the curves of one panel: with several runs, one for each run."""
-    if "" not in runs:
-        on = f"val_{quantity}"
-        return {name: run.get(on, run[quantity]) for name, run in runs.items()}
-    both = {"training": quantity, "validation": f"val_{quantity}"}
-    return {name: runs[""][key] for name, key in both.items() if key in runs[""]}
+    """Return the label of one panel and its curves: of several runs, one for each."""
+    label, on = quantity.replace("_", " "), f"val_{quantity}"
+    if "" in runs:
+        both = {"training": quantity, "validation": on}
+        return label, {k: runs[""][key] for k, key in both.items() if key in runs[""]}
+    if all(on in run for run in runs.values()):
+        label = f"validation {label}"
+    return label, {name: run.get(on, run[quantity]) for name, run in runs.items()}
 
 
 def plot_seeds(results, evaluations=None):

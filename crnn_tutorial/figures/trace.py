@@ -218,31 +218,27 @@ def _sequence_panels(values, axis):
 def _heat_map(values, k, what, axis, style):
     array, name = values.arrays[k], values.layers[k].name
     title = f"{name}: {array.shape[0]} steps × {array.shape[1]} {what}"
-    halves, labels = [array], [what]
+    parts, labels = [array], [what]
     if what == "states" and two_ways(values.layers[k]):
-        halves, labels = np.split(array, 2, axis=1), ["forward\n→", "backward\n←"]
-    rows = ROWS // len(halves)
+        parts, labels = np.split(array, 2, axis=1), ["forward\n→", "backward\n←"]
     if array.shape[1] > ROWS:
         title += f", {ROWS} shown"
-        halves = [half[:, strongest(half, rows)] for half in halves]
-    places = (np.arange(len(labels)) + 0.5) / len(labels)
-    return Panel(
-        title,
-        [np.concatenate(halves, axis=1).T],
-        axis,
-        1.3,
-        [list(zip(places, labels, strict=True))],
-        style,
-        what,
-        steps="across",
-    )
+        parts = [part[:, strongest(part, ROWS // len(parts))] for part in parts]
+    picture = np.concatenate(parts, axis=1).T
+    labels = _beside(labels)
+    return Panel(title, [picture], axis, 1.3, [labels], style, what, "across")
+
+
+def _beside(words):
+    """Place words at the middle of equal parts of a picture's height."""
+    return [((k + 0.5) / len(words), word) for k, word in enumerate(words)]
 
 
 def _answer_panel(values, axis, channels, class_names):
-    last = len(values.layers) - 1
-    answer, kind, _ = answer_of(values.arrays[last], values.aligned)
+    last = values.layers[-1]
+    answer, kind, _ = answer_of(values.arrays[-1], values.aligned)
     if answer.ndim > 2:
-        return _map_panel(values, last, channels, axis, FULL)
+        return _map_panel(values, len(values.layers) - 1, channels, axis, FULL)
     classes = answer.shape[-1]
     if class_names is not None and len(class_names) != classes:
         raise ValueError(
@@ -250,23 +246,15 @@ def _answer_panel(values, axis, channels, class_names):
             "class_names."
         )
     names = [str(name) for name in class_names or range(classes)]
-    title = f"{values.layers[last].name}: {kind}"
+    title = f"{last.name}: {kind}"
     if answer.ndim == 1:
         title += " of each class"
         limits = (0, 1) if kind == "probability" else None
         return Panel(title, [answer], None, 1.3, names=names, limits=limits)
-    if characters := getattr(values.layers[last], "characters", None):
+    if characters := getattr(last, "characters", None):
         names = ["blank" if values.aligned else "none", *characters]
-    if not values.aligned:
-        axis = ("position", len(answer))
-    places = [((k + 0.5) / classes, name) for k, name in enumerate(names)]
-    return Panel(
-        title,
-        [answer.T],
-        axis,
-        0.2 * min(classes, 16),
-        [places[:: 1 + classes // 16]],
-        {"cmap": "Greys", "vmin": 0, "vmax": 1},
-        "probability",
-        "across" if values.aligned else "",
-    )
+    steps = "across" if values.aligned else ""
+    axis = axis if steps else ("position", len(answer))
+    labels, height = _beside(names)[:: 1 + classes // 16], 0.2 * min(classes, 16)
+    style = {"cmap": "Greys", "vmin": 0, "vmax": 1}
+    return Panel(title, [answer.T], axis, height, [labels], style, "probability", steps)

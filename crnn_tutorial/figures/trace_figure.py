@@ -6,7 +6,13 @@ import numpy as np
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from crnn_tutorial.figures.style import COLORS, WIDTH, new_figure, show_image
+from crnn_tutorial.figures.style import (
+    COLORS,
+    WIDTH,
+    new_figure,
+    show_image,
+    show_map,
+)
 
 # All in inches. Placed by hand: columns must stand exactly above each other.
 LEFT, RIGHT = 0.95, 0.82
@@ -102,18 +108,14 @@ def _add_axes(figure, top, height, width, shared=None):
 
 def _draw_picture(axes, panel, n):
     picture, reach = panel.pictures[n], panel.axis[1]
-    extent = (0, reach, 1, 0)
     if picture.ndim == 3:
         shown = show_image(axes, picture)
-        shown.set_extent(extent)
     else:
-        style = {"interpolation": "nearest", **panel.style}
-        shown = axes.imshow(picture, extent=extent, **style)
+        shown = show_map(axes, picture, **panel.style)
+    shown.set_extent((0, reach, 1, 0))
     if panel.axis[0] == "frame":
         axes.vlines(range(1, reach), 0, 1, color="white", linewidth=1)
-    axes.set(aspect="auto", xlim=(0, reach), ylim=(1, 0), yticks=[])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
+    axes.set(aspect="auto", xlim=(0, reach), ylim=(1, 0))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if panel.labels:
         places, words = zip(*panel.labels[n], strict=True)
