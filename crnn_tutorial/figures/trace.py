@@ -177,7 +177,8 @@ def _shown_maps(values):
     """Return the last map before the sequence or the answer, and the last scan."""
     found = {}
     for k, layer in enumerate(values.layers[:-1][: values.joint]):
-        if values.arrays[k].ndim >= 3:
+        # Rows and columns that changed places stand below no column of the image.
+        if values.arrays[k].ndim >= 3 and not isinstance(layer, keras.layers.Permute):
             found[isinstance(layer, ScanRows)] = k
     return sorted(found.values())
 
