@@ -33,6 +33,9 @@ from .data.digit_clips import (
     load_direction_clips,
     load_moving_digits,
 )
+from .data.digit_scenes import (
+    load_digit_scenes,
+)
 from .data.digit_strings import (
     digit_string,
     load_digit_pairs,
@@ -134,9 +137,16 @@ from .judging.verdict import (
     points,
     print_judgements,
 )
+from .metrics.boxes import (
+    average_precision,
+)
 from .metrics.keras_text import (
     CharacterErrorRate,
     ExactMatch,
+)
+from .metrics.masks import (
+    edge_f_score,
+    mean_iou,
 )
 from .metrics.text import (
     character_error_rate,
@@ -164,9 +174,23 @@ from .tasks.classification import (
     build_lstm_model,
     build_rnn_model,
 )
+from .tasks.detection import (
+    Detection,
+    build_detector,
+    detect,
+)
+from .tasks.edges import (
+    build_edge_detector,
+)
+from .tasks.multilabel import (
+    build_multilabel_classifier,
+)
 from .tasks.reading import (
     Reading,
     read_text,
+)
+from .tasks.segmentation import (
+    build_segmenter,
 )
 from .tasks.text import (
     build_fixed_length_reader,
@@ -189,6 +213,7 @@ __all__ = [
     "Alphabet",
     "CharacterErrorRate",
     "Dataset",
+    "Detection",
     "Evaluation",
     "ExactMatch",
     "ImageStream",
@@ -205,12 +230,17 @@ __all__ = [
     "augment_affine",
     "augment_shift",
     "augment_text_images",
+    "average_precision",
     "bootstrap",
     "build_cnn_model",
     "build_crnn_model",
+    "build_detector",
+    "build_edge_detector",
     "build_fixed_length_reader",
     "build_lstm_model",
+    "build_multilabel_classifier",
     "build_rnn_model",
+    "build_segmenter",
     "build_text_recognizer",
     "build_video_classifier",
     "build_video_cnn",
@@ -220,7 +250,9 @@ __all__ = [
     "compare",
     "count_multiplications",
     "data",
+    "detect",
     "digit_string",
+    "edge_f_score",
     "equations",
     "evaluate",
     "exact_match",
@@ -233,6 +265,7 @@ __all__ = [
     "judging",
     "load_cifar10",
     "load_digit_pairs",
+    "load_digit_scenes",
     "load_digit_strings",
     "load_digits",
     "load_direction_clips",
@@ -246,6 +279,7 @@ __all__ = [
     "load_results",
     "load_text_images",
     "match_parameters",
+    "mean_iou",
     "metrics",
     "nearest_class_mean",
     "network",

@@ -53,7 +53,7 @@ def nearest_class_mean(input_shape):
     True
     """
     computed = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
-    shape = check_shape(input_shape, FEATURES if computed else CLIP, free="frames")
+    shape = check_shape(input_shape, FEATURES if computed else CLIP, free=("frames",))
     average = FunctionTransformer(_time_average, kw_args={"numbers": shape[1:]})
     return make_pipeline(average, NearestCentroid())
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import keras
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.files import check_zip
+from crnn_tutorial.data.splits import Dataset
 from crnn_tutorial.network import backbones
 from crnn_tutorial.network.heads import Several, load_tasks
 
@@ -124,15 +126,15 @@ def _jit_compile():
     return "auto" if keras.distribution.list_devices("gpu") else False
 
 
-def check_shape(input_shape, example, free=None):
-    """As whole numbers; the axis called ``free`` may be None, which is any size."""
+def check_shape(input_shape, example, free=()):
+    """As whole numbers; the axes called ``free`` may be None, which is any size."""
     shape = whole_numbers(input_shape)
     right = len(shape) == len(example) and all(
-        n is not None or (name == free and given is None)
+        n is not None or (name in free and given is None)
         for n, name, given in zip(shape, example, input_shape, strict=True)
     )
     if not right:
-        names = [f"{name} or None" if name == free else name for name in example]
+        names = [f"{name} or None" if name in free else name for name in example]
         raise ValueError(
             f"input_shape is ({', '.join(names)}), whole numbers such as "
             f"{tuple(example.values())}, but got {input_shape!r}. The size of a batch "
@@ -163,3 +165,44 @@ def check_filters(filters, height, width):
         )
     backbones.require_size(height, width, len(counts))
     return counts
+
+
+def image_input(input_shape, num_classes, filters, least=1):
+    """Return the input, the number of classes and their names, or say what is wrong.
+
+    Parameters
+    ----------
+    input_shape : tuple of int, or Dataset
+        ``(height, width, channels)``; height and width may be None.
+    num_classes : int or None
+        None where a dataset says it.
+    filters : sequence of int
+        One block for each: the image must bear them.
+    least : int
+        The fewest classes that make sense.
+
+    Returns
+    -------
+    tuple
+        A ``keras.Input``, an int, and a tuple of str or None.
+
+    Raises
+    ------
+    ValueError
+        If they make no sense together.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.network.assemble import image_input
+    >>> image, classes, names = image_input((64, None, 3), 5, (16, 32))
+    >>> image.shape, classes, names
+    ((None, 64, None, 3), 5, None)
+    """
+    names = None
+    if isinstance(input_shape, Dataset):
+        names = tuple(map(str, input_shape.class_names))
+        input_shape, num_classes = input_shape.input_shape, num_classes or len(names)
+    shape = check_shape(input_shape, IMAGE, free=("height", "width"))
+    check_filters(filters, *shape[:2])
+    num_classes = check_count("num_classes", num_classes, least)
+    return keras.Input(shape), num_classes, names

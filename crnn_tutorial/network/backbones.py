@@ -14,6 +14,8 @@ from crnn_tutorial.network.layers import (
     AttentionOverSteps,
     MapToSequence,
     PerFrame,
+    OverPlaces,
+    ResizeLike,
     ScanRows,
 )
 from crnn_tutorial.network.masks import (
@@ -116,14 +118,37 @@ def convolution_block(x, filters, name, pool=2, mask=None):
     >>> tuple(convolution_block(keras.Input((28, 28, 1)), 32, "1").shape)
     (None, 14, 14, 32)
     """
-    x = _convolution(filters, name=f"conv_{name}")(x)
-    x = _normalize(x, f"norm_{name}", mask)
-    x = layers.ReLU(name=f"relu_{name}")(x)
+    x = convolve(x, filters, name, mask)
     x = layers.MaxPooling2D(pool, name=f"pool_{name}", **CHANNELS_LAST)(x)
     if mask is None:
         return x
     mask = PoolMask(pool if isinstance(pool, int) else pool[1])(mask)
     return KeepColumns()(x, mask), mask
+
+
+def convolve(x, filters, name, mask=None):
+    """Convolution, normalisation and ReLU, at the same size.
+
+    Parameters
+    ----------
+    x, filters, name, mask
+        As in `convolution_block`.
+
+    Returns
+    -------
+    keras.KerasTensor
+        The map, ``(batch, height, width, filters)``.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import convolve
+    >>> tuple(convolve(keras.Input((28, 28, 1)), 32, "1").shape)
+    (None, 28, 28, 32)
+    """
+    x = _convolution(filters, name=f"conv_{name}")(x)
+    x = _normalize(x, f"norm_{name}", mask)
+    return layers.ReLU(name=f"relu_{name}")(x)
 
 
 def _convolution(filters, **options):
@@ -254,8 +279,6 @@ def columns(images, filters, units, recurrence="lstm", pools=None, mask=None):
 def patches(images, filters, units, recurrence="lstm"):
     """Convolve an image, then let each place of the map depend on all others.
 
-    The LSTM runs along the rows, then along the columns of the map.
-
     Parameters
     ----------
     images : keras.KerasTensor
@@ -265,13 +288,13 @@ def patches(images, filters, units, recurrence="lstm"):
         ``2 ** len(filters)`` pixels wide.
     units : int
         Width of the recurrence.
-    recurrence : {"lstm", "order_blind"}
-        ``"order_blind"`` puts the same dense layers at each place instead.
+    recurrence : str
+        See `connect_places`.
 
     Returns
     -------
     Features
-        Map ``(batch, rows, columns, 2 * units)``.
+        Map ``(batch, rows, columns, 2 * units)``, and a skip for each block.
 
     Raises
     ------
@@ -289,21 +312,128 @@ def patches(images, filters, units, recurrence="lstm"):
     >>> tuple(patches(keras.Input((64, 64, 3)), (32, 64), units=32).map.shape)
     (None, 16, 16, 64)
     """
-    if recurrence not in ("lstm", "order_blind"):
-        raise ValueError(
-            'With patches, recurrence is "lstm" or "order_blind", '
-            f"but got {recurrence!r}."
-        )
-    x = images
-    for block, count in enumerate(filters):
-        x = convolution_block(x, count, str(block + 1))
-    for along in ("width", "height"):
-        if recurrence == "lstm":
-            x = ScanRows(units, along, name=f"scan_{along}")(x)
-        else:
+    x, skips = images, []
+    for block, count in enumerate(filters, start=1):
+        x = convolve(x, count, str(block))
+        skips.append(x)
+        x = layers.MaxPooling2D(2, name=f"pool_{block}", **CHANNELS_LAST)(x)
+    return Features(connect_places(x, recurrence, units), skips=tuple(skips))
+
+
+def connect_places(x, recurrence, units):
+    """Let the places of a map see each other, in one of five ways.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+        Map ``(batch, rows, columns, channels)``.
+    recurrence : str
+        ``"lstm"``: along the rows, then along the columns. ``"raster"``: one LSTM over
+        all places, row by row, as the article has it. ``"attention"`` between all
+        places. ``"convolution"``, until its receptive field covers a map of 32 places
+        to each side (or as many as there are). ``"order_blind"``: the same dense layers
+        at each place; no place sees another.
+    units : int
+        Width of the recurrence in each direction.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Map ``(batch, rows, columns, 2 * units)``.
+
+    Raises
+    ------
+    ValueError
+        If ``recurrence`` is another word.
+
+    References
+    ----------
+    Visin et al., 2015, "ReNet", arXiv:1505.00393.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import connect_places
+    >>> tuple(connect_places(keras.Input((8, 8, 64)), "raster", units=16).shape)
+    (None, 8, 8, 32)
+    """
+    if recurrence == "lstm":
+        x = ScanRows(units, "width", name="scan_width")(x)
+        return ScanRows(units, "height", name="scan_height")(x)
+    if recurrence == "raster":
+        lstm = layers.LSTM(units, return_sequences=True)
+        return OverPlaces(layers.Bidirectional(lstm), name="raster")(x)
+    if recurrence == "attention":
+        return OverPlaces(AttentionOverSteps(2 * units), name="attention")(x)
+    if recurrence == "convolution":
+        return _convolve_places(x, 2 * units)
+    if recurrence == "order_blind":
+        for along in ("width", "height"):  # as many layers as the LSTM has
             name = f"each_patch_alone_{along}"
             x = layers.Dense(2 * units, activation="relu", name=name)(x)
-    return Features(x)
+        return x
+    raise ValueError(
+        "With patches, recurrence is one of lstm, raster, attention, convolution, "
+        f"order_blind, but got {recurrence!r}."
+    )
+
+
+def _convolve_places(x, filters):
+    """Dilated convolutions with shortcuts: 1, 2, 4, ... places apart."""
+    places = max(x.shape[1] or 32, x.shape[2] or 32)
+    x = layers.Dense(filters, name="enter_places")(x)
+    dilation = 1
+    while dilation < places:
+        y = layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            dilation_rate=dilation,
+            activation="relu",
+            name=f"conv_places_{dilation}",
+            **CHANNELS_LAST,
+        )(x)
+        x = layers.Add()([x, y])
+        dilation *= 2
+    return x
+
+
+def decode(features, name, levels=None):
+    """Bring a map back to the size of the image, with what the skips still know.
+
+    Parameters
+    ----------
+    features : Features
+        From `patches`.
+    name : str
+        Beginning of the layers' names, such as ``"mask"``.
+    levels : int, optional
+        How many times the map is enlarged, each time to the size of a skip; all by
+        default, and the map is then as large as the image.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Map ``(batch, height, width, filters of the skip)``.
+
+    References
+    ----------
+    Ronneberger, Fischer and Brox, 2015, "U-Net", arXiv:1505.04597.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import decode, patches
+    >>> features = patches(keras.Input((None, None, 3)), (16, 32), units=8)
+    >>> tuple(decode(features, "mask").shape)
+    (None, None, None, 16)
+    """
+    x, skips = features.map, list(enumerate(features.skips, start=1))
+    for level, skip in skips[::-1][:levels]:
+        x = ResizeLike(name=f"{name}_resize_{level}")(x, skip)
+        x = layers.Concatenate()([x, skip])
+        x = convolve(x, skip.shape[-1], f"{name}_{level}")
+    return x
 
 
 def frames(clips, filters, units, recurrence="lstm", mask=None):

@@ -203,6 +203,90 @@ class PerFrame(layers.Wrapper):
 
 
 @register
+class OverPlaces(layers.Wrapper):
+    """Apply a layer for sequences to the places of a map, row by row.
+
+    Parameters
+    ----------
+    layer : keras.Layer
+        A layer for sequences: ``(batch, steps, channels)`` -> the same with other
+        channels.
+
+    Returns
+    -------
+    tensor
+        ``(batch, rows, columns, ...)``, where ``...`` is what ``layer`` returns.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from crnn_tutorial.network.layers import OverPlaces
+    >>> scan = OverPlaces(keras.layers.LSTM(5, return_sequences=True))
+    >>> tuple(scan(np.zeros((1, 4, 6, 8))).shape)
+    (1, 4, 6, 5)
+    """
+
+    def build(self, input_shape):
+        _require_rank("OverPlaces", input_shape, 4, "(batch, rows, columns, channels)")
+        self.layer.build((None, None, input_shape[-1]))
+        self.layer.built = self.built = True
+
+    def call(self, features):
+        batch, rows, columns, channels = ops.shape(features)
+        steps = ops.reshape(features, (batch, rows * columns, channels))
+        x = self.layer(steps)
+        return ops.reshape(x, (batch, rows, columns, x.shape[-1]))
+
+    def compute_output_shape(self, input_shape):
+        inner = self.layer.compute_output_shape((None, None, input_shape[-1]))
+        return (*input_shape[:3], inner[-1])
+
+
+@register
+class ResizeLike(layers.Layer):
+    """Enlarge or shrink a map to the size of another one, linearly between its places.
+
+    Returns
+    -------
+    tensor
+        ``(batch, height, width, channels)``: the size of the second input, the channels
+        of the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.network.layers import ResizeLike
+    >>> small, large = np.reshape([0.0, 1.0], (1, 1, 2, 1)), np.zeros((1, 1, 4, 3))
+    >>> np.ravel(ResizeLike()(small, large)).tolist()
+    [0.0, 0.25, 0.75, 1.0]
+    """
+
+    def call(self, features, like):
+        return resize_like(features, like)
+
+    def compute_output_shape(self, features_shape, like_shape):
+        return (*like_shape[:3], features_shape[-1])
+
+
+def resize_like(features, like):
+    """Return a map at the height and width of another, linearly between its places."""
+    for axis in (1, 2):
+        old, new = ops.shape(features)[axis], ops.shape(like)[axis]
+        ratio = ops.cast(old, "float32") / ops.cast(new, "float32")
+        # The middle of each new place, in old ones.
+        where = (ops.arange(new, dtype="float32") + 0.5) * ratio - 0.5
+        where = ops.clip(where, 0.0, ops.cast(old - 1, "float32"))
+        first = ops.cast(ops.floor(where), "int32")
+        second = ops.minimum(first + 1, old - 1)
+        share = ops.cast(where - ops.floor(where), features.dtype)
+        share = ops.reshape(share, (-1, 1) if axis == 2 else (-1, 1, 1))
+        left = ops.take(features, first, axis=axis)
+        right = ops.take(features, second, axis=axis)
+        features = left + share * (right - left)
+    return features
+
+
+@register
 class AttentionOverSteps(layers.Layer):
     """One transformer block over a sequence: each step looks at all others.
 

@@ -69,7 +69,7 @@ class Classify(heads.Head):
 
     def __call__(self, features, dropout=0.0):
         """Average over real steps (or places), then one probability for each class."""
-        x, mask = features
+        x, mask = features.map, features.mask
         if len(x.shape) == 4:
             x = layers.GlobalAveragePooling2D(name="average", **CHANNELS_LAST)(x)
         else:

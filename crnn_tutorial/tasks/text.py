@@ -90,7 +90,7 @@ class ReadText(Read):
 
     def __call__(self, features, dropout=0.0):
         """Logits of each character at each real step ``(batch, steps, classes)``."""
-        sequence, mask = features
+        sequence, mask = features.map, features.mask
         if dropout:
             sequence = keras.layers.Dropout(dropout, name="dropout")(sequence)
         characters = self.alphabet.characters
@@ -244,7 +244,7 @@ def build_text_recognizer(
     if words is not None:
         input_shape = words.input_shape
         alphabet = words.class_names if alphabet is None else alphabet
-    shape = height, width, _ = check_shape(input_shape, IMAGE, free="width")
+    shape = height, width, _ = check_shape(input_shape, IMAGE, free=("width",))
     filters = check_filters(filters, height, None)
     if words is not None and pools is None:
         pools = _choose_pools(words, len(filters))

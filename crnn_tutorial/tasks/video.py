@@ -81,7 +81,7 @@ def build_video_classifier(
     """
     input_shape, head = describe(input_shape, num_classes)
     computed = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
-    shape = check_shape(input_shape, FEATURES if computed else CLIP, free="frames")
+    shape = check_shape(input_shape, FEATURES if computed else CLIP, free=("frames",))
     inputs = keras.Input(shape, name="clip")
     mask = FrameMask(name="real_frames")(inputs)
     if computed:
