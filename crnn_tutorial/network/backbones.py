@@ -13,8 +13,8 @@ from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.layers import (
     AttentionOverSteps,
     MapToSequence,
-    PerFrame,
     OverPlaces,
+    PerFrame,
     ResizeLike,
     ScanRows,
 )
@@ -430,9 +430,11 @@ def decode(features, name, levels=None):
     """
     x, skips = features.map, list(enumerate(features.skips, start=1))
     for level, skip in skips[::-1][:levels]:
+        filters = skip.shape[-1]
+        x = layers.Dense(filters, name=f"{name}_narrow_{level}")(x)
         x = ResizeLike(name=f"{name}_resize_{level}")(x, skip)
-        x = layers.Concatenate()([x, skip])
-        x = convolve(x, skip.shape[-1], f"{name}_{level}")
+        x = layers.Add(name=f"{name}_add_{level}")([x, skip])
+        x = convolve(x, filters, f"{name}_{level}")
     return x
 
 

@@ -37,7 +37,7 @@ class Detection(NamedTuple):
 
 @register
 class PlaceBoxes(layers.Layer):
-    """For each place of a map: is there a thing of this class, and where are its sides?
+    """Ask each place of a map whether a thing is there, and where its sides are.
 
     Parameters
     ----------

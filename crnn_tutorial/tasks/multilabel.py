@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import keras
 import numpy as np
 from keras import layers, ops
 
