@@ -109,9 +109,10 @@ def setup(seed=0, run="quick"):
     print(f"Backend: {backend} {version} on {_device(gpus)}")
     kind = "a GPU" if run == "full" else "two processor cores and a minute"
     print(f"Run: {run} ({kind}), seed {seed}")
-    advice = _advice(gpus, run)
-    if advice:
-        print(advice)
+    if not gpus and "google.colab" in sys.modules:
+        print("No GPU yet: Runtime > Change runtime type > T4 GPU, then run all again.")
+    elif not gpus and run == "full":
+        print('The full run wants a GPU and finds none: it may take hours. Or "quick".')
     return Run(seed, run)
 
 
@@ -125,22 +126,9 @@ def _count_gpus():
 
 
 def _device(gpus):
-    if gpus:
-        return "1 GPU" if gpus == 1 else f"{gpus} GPUs"
     usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    cores = len(usable(0))
-    return "1 processor core" if cores == 1 else f"{cores} processor cores"
-
-
-def _advice(gpus, run):
-    """Say where the GPU is, if there is none and one could help."""
-    if gpus:
-        return ""
-    if "google.colab" in sys.modules:
-        return "No GPU yet: Runtime > Change runtime type > T4 GPU, then run all again."
-    if run == "full":
-        return 'The full run wants a GPU and finds none: it may take hours. Or "quick".'
-    return ""
+    number, kind = (gpus, "GPU") if gpus else (len(usable(0)), "processor core")
+    return f"{number} {kind}{'' if number == 1 else 's'}"
 
 
 def show_error(function, *args, **kwargs):
@@ -263,15 +251,14 @@ def _without_docstrings(source):
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, kinds) or ast.get_docstring(node) is None:
             continue
-        text = node.body[0]
-        last = text.end_lineno
-        if lines[text.lineno - 1][: text.col_offset].strip():
+        first, last = node.body[0].lineno - 1, node.body[0].end_lineno
+        margin = lines[first][: node.body[0].col_offset]
+        if margin.strip():
             continue  # on the line of its def
         # A body needs something, and a blank line after the docstring is its own.
         alone = len(node.body) == 1
-        lines[text.lineno - 1] = " " * text.col_offset + "..." if alone else None
         while last < len(lines) and not alone and not lines[last]:
             last += 1
-        for number in range(text.lineno, last):
-            lines[number] = None
+        shown = [f"{margin}..."] if alone else []
+        lines[first:last] = shown + [None] * (last - first - len(shown))
     return "\n".join(line for line in lines if line is not None)

@@ -2,10 +2,15 @@
 
 import numpy as np
 
-from crnn_tutorial.equations.shapes import check_shapes
+from crnn_tutorial.equations.shapes import shaped
 from crnn_tutorial.equations.windows import add_windows, sliding_windows
 
 
+@shaped(
+    x="batch height width channels",
+    kernel="kernel_height kernel_width channels filters",
+    bias="filters",
+)
 def conv2d(x, kernel, bias=None, stride=1, padding="valid"):
     r"""Slide kernels over a picture: multiply, add up, add the bias.
 
@@ -54,17 +59,16 @@ def conv2d(x, kernel, bias=None, stride=1, padding="valid"):
     array([[-4., -4.],
            [-4., -4.]])
     """
-    x, kernel, bias = check_shapes(
-        "conv2d",
-        x=(x, "batch height width channels"),
-        kernel=(kernel, "kernel_height kernel_width channels filters"),
-        bias=(bias, "filters"),
-    )
     windows = sliding_windows(x, kernel.shape[:2], stride, padding)
     y = np.tensordot(windows, kernel, axes=3)  # sums over u, v and c
     return y if bias is None else y + bias
 
 
+@shaped(
+    gradient="batch out_height out_width filters",
+    x="batch height width channels",
+    kernel="kernel_height kernel_width channels filters",
+)
 def conv2d_backward(gradient, x, kernel, stride=1, padding="valid"):
     r"""Send the gradient of a loss back through `conv2d`.
 
@@ -104,12 +108,6 @@ def conv2d_backward(gradient, x, kernel, stride=1, padding="valid"):
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    gradient, x, kernel = check_shapes(
-        "conv2d_backward",
-        gradient=(gradient, "batch out_height out_width filters"),
-        x=(x, "batch height width channels"),
-        kernel=(kernel, "kernel_height kernel_width channels filters"),
-    )
     windows = sliding_windows(x, kernel.shape[:2], stride, padding)
     check_gradient("conv2d_backward", gradient, windows)
     everywhere = (0, 1, 2)  # batch, row, column

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from crnn_tutorial.equations.shapes import check_shapes
+from crnn_tutorial.equations.shapes import check_shapes, shaped
 
 
+@shaped(x="... features", kernel="features units", bias="units")
 def dense(x, kernel, bias=None):
     r"""Return one weighted sum of all features for each unit.
 
@@ -43,16 +44,11 @@ def dense(x, kernel, bias=None):
     >>> ct.equations.dense([[1.0, 2.0]], [[1.0, 0.0], [0.5, -1.0]], [0.0, 3.0])
     array([[2., 1.]])
     """
-    x, kernel, bias = check_shapes(
-        "dense",
-        x=(x, "... features"),
-        kernel=(kernel, "features units"),
-        bias=(bias, "units"),
-    )
     y = x @ kernel
     return y if bias is None else y + bias
 
 
+@shaped(gradient="... units", x="... features", kernel="features units")
 def dense_backward(gradient, x, kernel):
     r"""Send the gradient of a loss back through `dense`.
 
@@ -88,12 +84,6 @@ def dense_backward(gradient, x, kernel):
     array([[3.],
            [4.]])
     """
-    gradient, x, kernel = check_shapes(
-        "dense_backward",
-        gradient=(gradient, "... units"),
-        x=(x, "... features"),
-        kernel=(kernel, "features units"),
-    )
     if gradient.shape[:-1] != x.shape[:-1]:
         raise ValueError(
             f"dense_backward: the gradient {gradient.shape} and x {x.shape} "
@@ -400,7 +390,7 @@ def check_labels(function, logits, labels):
             f"{labels.shape} and the type {labels.dtype}."
         )
     classes = logits.shape[1]
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+    if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(
             f"{function}: labels must lie between 0 and {classes - 1} for logits "
             f"{logits.shape}, but labels {labels.shape} go from {labels.min()} to "

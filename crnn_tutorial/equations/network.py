@@ -14,9 +14,10 @@ from crnn_tutorial.equations.dense import (
     softmax,
 )
 from crnn_tutorial.equations.recurrence import lstm, lstm_backward
-from crnn_tutorial.equations.shapes import check_shapes
+from crnn_tutorial.equations.shapes import check_shapes, shaped
 
 
+@shaped(features="batch height width c")
 def map_to_sequence(features):
     r"""Cut a feature map into a sequence: one step for each column.
 
@@ -52,9 +53,8 @@ def map_to_sequence(features):
     >>> ct.equations.map_to_sequence(columns)[0, 2]  # step 2 knows column 2 only
     array([2., 2., 2.])
     """
-    [x] = check_shapes("map_to_sequence", features=(features, "batch height width c"))
-    batch, _, width, _ = x.shape
-    return x.transpose(0, 2, 1, 3).reshape(batch, width, -1)
+    batch, _, width, _ = features.shape
+    return features.transpose(0, 2, 1, 3).reshape(batch, width, -1)
 
 
 def map_to_sequence_backward(gradient, height):
@@ -251,8 +251,8 @@ class CRNN:
             for layer in model.layers
             if type(layer).__name__ != "InputLayer"
         }
-        dense_layers = [isinstance(layer, Scores) for layer in layers.values()]
-        if dense_layers.count(True) != 1 or not dense_layers[-1]:
+        kinds = [type(layer) for layer in layers.values()]
+        if Scores in kinds[:-1] or kinds[-1:] != [Scores]:
             raise ValueError(
                 "CRNN.from_keras: one Dense layer, with softmax, must stand at the "
                 f"end, but the layers are {list(layers)}."
@@ -274,12 +274,10 @@ class CRNN:
             the end ``"logits"`` and ``"probabilities"``, ``(batch, classes)``.
         """
         x = np.asarray(images)
-        passed, first = {"images": x}, 0
+        passed, weights = {"images": x}, iter(self.weights)
         for name, layer in self.layers.items():
-            last = first + layer.parameters
-            x = layer.forward(x, *self.weights[first:last])
+            x = layer.forward(x, *(next(weights) for _ in range(layer.parameters)))
             passed["logits" if isinstance(layer, Scores) else name] = x
-            first = last
         return passed | {"probabilities": softmax(x)}
 
     def loss(self, images, labels):
@@ -326,52 +324,46 @@ class CRNN:
         return found
 
 
-# What a Keras layer must be set to, or our twin would compute something else.
-COPIED = {
-    "Conv2D": {
-        "activation": "relu",
-        "use_bias": True,
-        "dilation_rate": (1, 1),
-        "groups": 1,
-        "data_format": "channels_last",
-    },
-    "MaxPooling2D": {"data_format": "channels_last"},
-    "AveragePooling2D": {"data_format": "channels_last"},
-    "MapToSequence": {"along": "width"},
-    "LSTM": {
-        "activation": "tanh",
-        "recurrent_activation": "sigmoid",
-        "use_bias": True,
-        "dropout": 0,
-        "recurrent_dropout": 0,
-        "go_backwards": False,
-        "return_state": False,
-    },
-    "Dense": {"activation": "softmax", "use_bias": True},
+# What a Keras layer must be set to, if it has this setting, or our twin would compute
+# something else.
+SETTINGS = {
+    "data_format": "channels_last",
+    "use_bias": True,
+    "dilation_rate": (1, 1),
+    "groups": 1,
+    "along": "width",
+    "recurrent_activation": "sigmoid",
+    "dropout": 0,
+    "recurrent_dropout": 0,
+    "go_backwards": False,
+    "return_state": False,
 }
+ACTIVATIONS = {"Conv2D": "relu", "LSTM": "tanh", "Dense": "softmax"}
+TWINS = {
+    "Conv2D": lambda layer: Convolution(layer.strides, layer.padding),
+    "MaxPooling2D": lambda layer: Pooling("max", *_windows(layer)),
+    "AveragePooling2D": lambda layer: Pooling("average", *_windows(layer)),
+    "MapToSequence": lambda layer: Joint(),
+    "LSTM": lambda layer: Recurrence(layer.return_sequences),
+    "Dense": lambda layer: Scores(),
+}
+
+
+def _windows(layer):
+    return layer.pool_size, layer.strides, layer.padding
 
 
 def _from_keras(layer):
     """Return our twin of a Keras layer."""
     kind, settings = type(layer).__name__, layer.get_config()
-    if kind not in COPIED:
+    if kind not in TWINS:
         raise ValueError(
-            f"CRNN.from_keras: {layer.name} is a {kind}; it can copy {list(COPIED)}."
+            f"CRNN.from_keras: {layer.name} is a {kind}; it can copy {list(TWINS)}."
         )
-    for name, value in COPIED[kind].items():
-        if settings[name] != value:
+    for name, value in {**SETTINGS, "activation": ACTIVATIONS.get(kind)}.items():
+        if settings.get(name, value) != value:
             raise ValueError(
                 f"CRNN.from_keras: {layer.name} has {name}={settings[name]!r}; "
                 f"it can copy {name}={value!r} only."
             )
-    if kind == "Conv2D":
-        return Convolution(settings["strides"], settings["padding"])
-    if kind == "MapToSequence":
-        return Joint()
-    if kind == "LSTM":
-        return Recurrence(settings["return_sequences"])
-    if kind == "Dense":
-        return Scores()
-    max_or_average = kind.removesuffix("Pooling2D").lower()
-    windows = settings["pool_size"], settings["strides"], settings["padding"]
-    return Pooling(max_or_average, *windows)
+    return TWINS[kind](layer)

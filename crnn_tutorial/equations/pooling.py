@@ -3,10 +3,11 @@
 import numpy as np
 
 from crnn_tutorial.equations.convolution import check_gradient
-from crnn_tutorial.equations.shapes import check_shapes
+from crnn_tutorial.equations.shapes import shaped
 from crnn_tutorial.equations.windows import add_windows, sliding_windows
 
 
+@shaped(x="batch height width channels")
 def max_pool2d(x, pool=2, stride=None, padding="valid"):
     r"""Keep the largest number of each window.
 
@@ -53,12 +54,11 @@ def max_pool2d(x, pool=2, stride=None, padding="valid"):
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    [x] = check_shapes("max_pool2d", x=(x, "batch height width channels"))
-    stride = pool if stride is None else stride
     windows = sliding_windows(x, pool, stride, padding, fill=-np.inf)
     return windows.max(axis=(3, 4))
 
 
+@shaped(gradient="batch out_height out_width channels", x="batch height width channels")
 def max_pool2d_backward(gradient, x, pool=2, stride=None, padding="valid"):
     """Send the gradient back to the winner of each window, and to nobody else.
 
@@ -91,12 +91,6 @@ def max_pool2d_backward(gradient, x, pool=2, stride=None, padding="valid"):
     array([[0., 1.],
            [0., 0.]])
     """
-    gradient, x = check_shapes(
-        "max_pool2d_backward",
-        gradient=(gradient, "batch out_height out_width channels"),
-        x=(x, "batch height width channels"),
-    )
-    stride = pool if stride is None else stride
     windows = sliding_windows(x, pool, stride, padding, fill=-np.inf)
     check_gradient("max_pool2d_backward", gradient, windows)
     height, width = windows.shape[3:5]
@@ -107,6 +101,7 @@ def max_pool2d_backward(gradient, x, pool=2, stride=None, padding="valid"):
     return add_windows(d_windows, x.shape, stride, padding)
 
 
+@shaped(x="batch height width channels")
 def average_pool2d(x, pool=2, stride=None, padding="valid"):
     r"""Keep the mean of each window.
 
@@ -145,12 +140,11 @@ def average_pool2d(x, pool=2, stride=None, padding="valid"):
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
-    [x] = check_shapes("average_pool2d", x=(x, "batch height width channels"))
-    stride = pool if stride is None else stride
     windows = sliding_windows(x, pool, stride, padding)
     return windows.sum(axis=(3, 4)) / real_pixels(x, pool, stride, padding)
 
 
+@shaped(gradient="batch out_height out_width channels", x="batch height width channels")
 def average_pool2d_backward(gradient, x, pool=2, stride=None, padding="valid"):
     """Share each window's gradient evenly among its pixels.
 
@@ -181,12 +175,6 @@ def average_pool2d_backward(gradient, x, pool=2, stride=None, padding="valid"):
     array([[0.25, 0.25],
            [0.25, 0.25]])
     """
-    gradient, x = check_shapes(
-        "average_pool2d_backward",
-        gradient=(gradient, "batch out_height out_width channels"),
-        x=(x, "batch height width channels"),
-    )
-    stride = pool if stride is None else stride
     windows = sliding_windows(x, pool, stride, padding)
     check_gradient("average_pool2d_backward", gradient, windows)
     share = gradient / real_pixels(x, pool, stride, padding)

@@ -5,7 +5,16 @@ from typing import NamedTuple
 import numpy as np
 
 from crnn_tutorial.equations.dense import sigmoid
-from crnn_tutorial.equations.shapes import check_shapes
+from crnn_tutorial.equations.shapes import shaped
+
+# The axes of the weights: an LSTM has four gates side by side, a simple layer has none.
+LSTM = {
+    "kernel": "features 4*units",
+    "recurrent_kernel": "units 4*units",
+    "bias": "4*units",
+}
+SIMPLE_RNN = {name: axes.replace("4*", "") for name, axes in LSTM.items()}
+STATES = {"h": "batch units", "c": "batch units"}
 
 
 class LSTMStep(NamedTuple):
@@ -35,6 +44,7 @@ class LSTMStep(NamedTuple):
     c: np.ndarray
 
 
+@shaped(x_t="batch features", **STATES, **LSTM)
 def lstm_step(x_t, h, c, kernel, recurrent_kernel, bias):
     r"""Read one step of a sequence, with the memory of those before.
 
@@ -86,15 +96,6 @@ def lstm_step(x_t, h, c, kernel, recurrent_kernel, bias):
     >>> step.c  # all gates are half open: half of the memory is kept
     array([[1.]])
     """
-    x_t, h, c, kernel, recurrent_kernel, bias = check_shapes(
-        "lstm_step",
-        x_t=(x_t, "batch features"),
-        h=(h, "batch units"),
-        c=(c, "batch units"),
-        kernel=(kernel, "features 4*units"),
-        recurrent_kernel=(recurrent_kernel, "units 4*units"),
-        bias=(bias, "4*units"),
-    )
     z = x_t @ kernel + h @ recurrent_kernel + bias  # (batch, 4 * units)
     z_i, z_f, z_g, z_o = np.split(z, 4, axis=-1)
     i, f, o = sigmoid(z_i), sigmoid(z_f), sigmoid(z_o)
@@ -103,6 +104,7 @@ def lstm_step(x_t, h, c, kernel, recurrent_kernel, bias):
     return LSTMStep(i, f, g, o, h=o * np.tanh(c), c=c)
 
 
+@shaped(x="batch steps features", **LSTM, **STATES)
 def lstm(x, kernel, recurrent_kernel, bias, h=None, c=None):
     """Read a sequence from its first step to its last with `lstm_step`.
 
@@ -137,15 +139,6 @@ def lstm(x, kernel, recurrent_kernel, bias, h=None, c=None):
     >>> steps.c[0, :, 0]  # each step adds a half
     array([0.5, 1. , 1.5])
     """
-    x, kernel, recurrent_kernel, bias, h, c = check_shapes(
-        "lstm",
-        x=(x, "batch steps features"),
-        kernel=(kernel, "features 4*units"),
-        recurrent_kernel=(recurrent_kernel, "units 4*units"),
-        bias=(bias, "4*units"),
-        h=(h, "batch units"),
-        c=(c, "batch units"),
-    )
     zero = np.zeros_like(x, shape=(len(x), len(recurrent_kernel)))
     h, c = zero if h is None else h, zero if c is None else c
     steps = []
@@ -156,6 +149,7 @@ def lstm(x, kernel, recurrent_kernel, bias, h=None, c=None):
     return LSTMStep(*(np.stack(values, axis=1) for values in zip(*steps, strict=True)))
 
 
+@shaped(gradient="batch steps units", x="batch steps features", **LSTM)
 def lstm_backward(gradient, x, kernel, recurrent_kernel, bias):
     r"""Send the gradient of a loss back through time, from the last step to the first.
 
@@ -198,14 +192,6 @@ def lstm_backward(gradient, x, kernel, recurrent_kernel, bias):
     >>> d_x.shape
     (2, 5, 4)
     """
-    gradient, x, kernel, recurrent_kernel, bias = check_shapes(
-        "lstm_backward",
-        gradient=(gradient, "batch steps units"),
-        x=(x, "batch steps features"),
-        kernel=(kernel, "features 4*units"),
-        recurrent_kernel=(recurrent_kernel, "units 4*units"),
-        bias=(bias, "4*units"),
-    )
     steps = lstm(x, kernel, recurrent_kernel, bias)
     h_before, c_before = one_step_later(steps.h), one_step_later(steps.c)
     d_z = np.empty_like(gradient, shape=(*gradient.shape[:2], len(bias)))
@@ -224,6 +210,7 @@ def lstm_backward(gradient, x, kernel, recurrent_kernel, bias):
     return through_kernels(d_z, x, h_before, kernel)
 
 
+@shaped(x="batch steps features", **SIMPLE_RNN)
 def simple_rnn(x, kernel, recurrent_kernel, bias):
     r"""Read a sequence with the plainest recurrence: no gates, no memory cell.
 
@@ -263,13 +250,6 @@ def simple_rnn(x, kernel, recurrent_kernel, bias):
     array([[[1.],
             [0.]]])
     """
-    x, kernel, recurrent_kernel, bias = check_shapes(
-        "simple_rnn",
-        x=(x, "batch steps features"),
-        kernel=(kernel, "features units"),
-        recurrent_kernel=(recurrent_kernel, "units units"),
-        bias=(bias, "units"),
-    )
     h = np.zeros_like(x, shape=(len(x), len(bias)))
     states = []
     for t in range(x.shape[1]):
@@ -278,6 +258,7 @@ def simple_rnn(x, kernel, recurrent_kernel, bias):
     return np.stack(states, axis=1)
 
 
+@shaped(gradient="batch steps units", x="batch steps features", **SIMPLE_RNN)
 def simple_rnn_backward(gradient, x, kernel, recurrent_kernel, bias):
     r"""Send the gradient of a loss back through time.
 
@@ -314,14 +295,6 @@ def simple_rnn_backward(gradient, x, kernel, recurrent_kernel, bias):
     >>> d_x[0, :, 0]  # one step back, half is left
     array([0.5, 1. ])
     """
-    gradient, x, kernel, recurrent_kernel, bias = check_shapes(
-        "simple_rnn_backward",
-        gradient=(gradient, "batch steps units"),
-        x=(x, "batch steps features"),
-        kernel=(kernel, "features units"),
-        recurrent_kernel=(recurrent_kernel, "units units"),
-        bias=(bias, "units"),
-    )
     h = simple_rnn(x, kernel, recurrent_kernel, bias)
     d_z, d_h = np.empty_like(gradient), np.zeros_like(gradient[:, 0])
     for t in reversed(range(x.shape[1])):

@@ -1,8 +1,51 @@
 """Every symbol has a shape: check them all in one place."""
 
-import math
+import functools
+import inspect
 
 import numpy as np
+
+
+def shaped(**axes):
+    """Check the arrays that a formula takes, and hand them on as `check_shapes` does.
+
+    Parameters
+    ----------
+    **axes : str
+        The axes of each argument that is an array, by its name.
+
+    Returns
+    -------
+    callable
+        Decorates the formula.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.equations.shapes import shaped
+    >>> @shaped(x="batch features")
+    ... def total(x):
+    ...     return x.sum()
+    >>> float(total([[1, 2]]))
+    3.0
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def checked(*args, **kwargs):
+            call = signature.bind(*args, **kwargs)
+            call.apply_defaults()
+            given = {
+                name: (call.arguments[name], words) for name, words in axes.items()
+            }
+            arrays = check_shapes(function.__name__, **given)
+            call.arguments.update(zip(axes, arrays, strict=True))
+            return function(*call.args, **call.kwargs)
+
+        return checked
+
+    return decorate
 
 
 def check_shapes(function, **arguments):
@@ -47,30 +90,26 @@ def check_shapes(function, **arguments):
         f"{name} {array.shape}, expected ({', '.join(axes[name])})"
         for name, array in given.items()
     )
+
+    def refuse(problem):
+        raise ValueError(f"{function}: {problem}. Shapes: {came}.")
+
     known = {}
     for name, array in given.items():
         named = [axis for axis in axes[name] if axis != "..."]
         missing = array.ndim - len(named)
         if missing < 0 or (missing > 0) != ("..." in axes[name]):
-            raise ValueError(
-                f"{function}: {name} has {array.ndim} axes. Shapes: {came}."
-            )
+            refuse(f"{name} has {array.ndim} axes")
         if not array.size:
-            raise ValueError(f"{function}: {name} is empty. Shapes: {came}.")
-        for axis, size in zip(named, array.shape[missing:], strict=True):
+            refuse(f"{name} is empty")
+        for axis, length in zip(named, array.shape[missing:], strict=True):
             times, _, word = axis.rpartition("*")
-            size = size / int(times or 1)
-            if size % 1:
-                raise ValueError(
-                    f"{function}: {axis} is {size * int(times):.0f} in {name}, "
-                    f"no multiple of {times}. Shapes: {came}."
-                )
+            size, rest = divmod(length, int(times or 1))
+            if rest:
+                refuse(f"{axis} is {length} in {name}, no multiple of {times}")
             where, before = known.setdefault(word, (name, size))
             if size != before:
-                raise ValueError(
-                    f"{function}: {word} is {before:.0f} in {where}, "
-                    f"but {size:.0f} in {name}. Shapes: {came}."
-                )
+                refuse(f"{word} is {before} in {where}, but {size} in {name}")
     return list(arrays.values())
 
 
@@ -85,7 +124,7 @@ def pair(value, name, where=""):
     """Return ``(height, width)`` from one whole number or two, each 1 at least."""
     height, width = value if np.ndim(value) else (value, value)
     for number in (height, width):
-        if number != math.floor(number) or number < 1:
+        if number % 1 or number < 1:
             raise ValueError(
                 f"{name} must be a whole number, 1 at least, or two of them "
                 f"(height, width), but it is {value!r}{where}."

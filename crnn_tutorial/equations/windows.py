@@ -14,8 +14,9 @@ def sliding_windows(x, size, stride=1, padding="valid", fill=0.0):
         ``(batch, height, width, channels)``.
     size : int or tuple of int
         Height and width of a window, in pixels.
-    stride : int or tuple of int
-        How many pixels lie between one window and the next.
+    stride : int or tuple of int, optional
+        How many pixels lie between one window and the next. None: as many as a window
+        has, so that they lie side by side.
     padding : {"valid", "same"}
         ``"valid"`` takes windows inside the picture only. ``"same"`` first adds a
         frame, so that there are ``ceil(height / stride)`` rows of windows.
@@ -95,7 +96,7 @@ def geometry(shape, size, stride, padding):
     """Return the window's size, the stride, and the frame as `numpy.pad` wants it."""
     size = pair(size, "the window's size", f", for a picture of the shape {shape}")
     where = f", for a picture of the shape {shape} and a window of {size}"
-    stride = pair(stride, "stride", where)
+    stride = pair(size if stride is None else stride, "stride", where)
     if padding not in ("valid", "same"):
         raise ValueError(f'padding is "valid" or "same", not {padding!r}{where}.')
     if padding == "same":

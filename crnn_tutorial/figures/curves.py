@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from crnn_tutorial.figures.style import COLORS, LINES, MARKERS, new_figure
+from crnn_tutorial.figures.style import COLORS, look, new_figure
 from crnn_tutorial.metrics.words import MARGIN, comparison_word
 
 
@@ -69,16 +69,14 @@ def plot_curves(
     ends = []
     for k, (name, values) in enumerate(curves.items()):
         y = _curve(name, values, x)
-        color = list(COLORS.values())[k % len(COLORS)]
-        marker = MARKERS[k % len(MARKERS)]
-        # by name: a pattern of dashes is no format string
-        look = {"color": color, "marker": marker, "linestyle": LINES[k % len(LINES)]}
-        axes.plot(x, y, **look, markevery=max(1, len(x) // 8), label=name)
+        style = look(k)
+        axes.plot(x, y, **style, markevery=max(1, len(x) // 8), label=name)
         if intervals and name in intervals:
             low, high = (_curve(name, bound, x) for bound in intervals[name])
-            axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+            band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
+            axes.fill_between(x, low, high, **band)
         last = np.flatnonzero(np.isfinite(y))[-1]
-        ends.append((x[last], y[last], name, color, marker))
+        ends.append((x[last], y[last], name, style))
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
     if ylim is not None:
         axes.set_ylim(ylim)
@@ -101,23 +99,19 @@ def _label_ends(axes, ends):
     """Write each name to the right of its line's end, so that no two overlap."""
     axes.autoscale_view()
     to_axes = axes.transData + axes.transAxes.inverted()
-    points = [to_axes.transform((x, y)) for x, y, *_ in ends]
+    ends = [(*to_axes.transform((x, y)), *rest) for x, y, *rest in ends]
+    ends.sort(key=lambda end: end[1])
     height = axes.figure.get_figheight() / len(axes.figure.axes)
-    gap = 1.2 * mpl.rcParams["font.size"] / 72 / (0.75 * height)
-    order = np.argsort([y for _, y in points])
-    heights = np.array([points[i][1] for i in order])
-    for k in range(1, len(heights)):  # push up, then shift back to the middle
-        heights[k] = max(heights[k], heights[k - 1] + gap)
-    heights -= max(0.0, heights[-1] - 1.0)
-    for k in range(len(heights) - 2, -1, -1):
-        heights[k] = min(heights[k], heights[k + 1] - gap)
-    for i, label_y in zip(order, heights, strict=True):
-        *_, name, color, marker = ends[i]
-        x, y = points[i]
-        along = {"transform": axes.transAxes, "color": color, "clip_on": False}
-        axes.plot([x, 1.05], [y, label_y], "-", lw=0.8, alpha=0.7, **along)
-        axes.plot([1.05], [label_y], marker, **along)
-        axes.text(1.08, label_y, name, transform=axes.transAxes, va="center")
+    gaps = 1.2 * mpl.rcParams["font.size"] / 72 / (0.75 * height) * np.arange(len(ends))
+    # Each stands at its end, or a gap above the one below; the highest within the axes.
+    places = np.maximum.accumulate([y for _, y, *_ in ends] - gaps) + gaps
+    places -= max(0.0, places[-1] - 1.0)
+    inside = {"transform": axes.transAxes}
+    for (x, y, name, style), place in zip(ends, places, strict=True):
+        along = {"color": style["color"], "clip_on": False, **inside}
+        axes.plot([x, 1.05], [y, place], "-", lw=0.8, alpha=0.7, **along)
+        axes.plot([1.05], [place], style["marker"], **along)
+        axes.text(1.08, place, name, va="center", **inside)
 
 
 def plot_history(history):
@@ -145,19 +139,13 @@ def plot_history(history):
     >>> ct.plot_history({"loss": [2.3, 1.1, 0.6], "val_loss": [2.2, 1.3, 0.9]})
     <Figure size 480x259 with 1 Axes>
     """
-    record = _record(history)
-    if record and all(
-        isinstance(values, list | tuple | np.ndarray) for values in record.values()
-    ):
-        runs = {"": record}
-    else:
-        runs = {name: _record(run) for name, run in record.items()}
+    runs = _runs(history)
+    recorded = next(iter(runs.values()), {})
     quantities = [
         name
-        for name in next(iter(runs.values()), {})
+        for name in sorted(recorded, key=lambda name: name != "loss")  # it is on top
         if not name.startswith("val_") and name != "learning_rate"
     ]
-    quantities.sort(key=lambda name: name != "loss")  # the loss on top
     if not quantities or not all(run.get(quantities[0]) for run in runs.values()):
         raise ValueError(
             "There is no epoch in the history: expected what fit returns, or a dict "
@@ -166,22 +154,26 @@ def plot_history(history):
     figure = new_figure(2.7 * len(quantities))
     panels = figure.subplots(len(quantities), sharex=True, squeeze=False)[:, 0]
     for axes, quantity in zip(panels, quantities, strict=True):
-        curves = _history_curves(runs, quantity)
+        label, curves = _history_curves(runs, quantity)
         epochs = np.arange(1, 1 + max(map(len, curves.values())))
-        padded = {
-            name: [*values, *[np.nan] * (len(epochs) - len(values))]
-            for name, values in curves.items()
-        }
-        label = quantity.replace("_", " ")
-        if "" not in runs and all(f"val_{quantity}" in run for run in runs.values()):
-            label = f"validation {label}"
+        shown = {name: np.full(len(epochs), np.nan) for name in curves}
+        for name, values in curves.items():
+            shown[name][: len(values)] = values
         if "accuracy" in quantity:
             label += " (%)"
-            padded = {name: 100 * np.array(v) for name, v in padded.items()}
+            shown = {name: 100 * values for name, values in shown.items()}
         xlabel = "epoch" if axes is panels[-1] else ""
-        plot_curves(epochs, padded, xlabel=xlabel, ylabel=label, axes=axes)
+        plot_curves(epochs, shown, xlabel=xlabel, ylabel=label, axes=axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def _runs(history):
+    """Return name -> quantity -> values; one history alone has the name ""."""
+    runs = _record(history)
+    if all(isinstance(values, list | tuple | np.ndarray) for values in runs.values()):
+        return {"": runs}
+    return {name: _record(run) for name, run in runs.items()}
 
 
 def _record(history):
@@ -189,12 +181,14 @@ def _record(history):
 
 
 def _history_curves(runs, quantity):
-    """Name the curves of one panel: with several runs, one for each run."""
-    if "" not in runs:
-        on = f"val_{quantity}"
-        return {name: run.get(on, run[quantity]) for name, run in runs.items()}
-    both = {"training": quantity, "validation": f"val_{quantity}"}
-    return {name: runs[""][key] for name, key in both.items() if key in runs[""]}
+    """Return the label of one panel and its curves: of several runs, one for each."""
+    label, on = quantity.replace("_", " "), f"val_{quantity}"
+    if "" in runs:
+        both = {"training": quantity, "validation": on}
+        return label, {k: runs[""][key] for k, key in both.items() if key in runs[""]}
+    if all(on in run for run in runs.values()):
+        label = f"validation {label}"
+    return label, {name: run.get(on, run[quantity]) for name, run in runs.items()}
 
 
 def plot_seeds(results, evaluations=None):
@@ -245,21 +239,24 @@ def plot_seeds(results, evaluations=None):
     axes = figure.subplots()
     for row, name in enumerate(scores):
         seeds = factor * scores[name]
-        color = list(COLORS.values())[row % len(COLORS)]
-        marker = MARKERS[row % len(MARKERS)]
-        axes.plot(seeds, np.full(len(seeds), row), marker, color=color, alpha=0.6)
+        dots = look(row) | {"linestyle": "none", "alpha": 0.6}
+        axes.plot(seeds, np.full(len(seeds), row), **dots)
         axes.plot([seeds.mean()] * 2, [row - 0.25, row + 0.25], "-", color="black")
         if name in own:
             style = {"markersize": 11, "markerfacecolor": "none", "color": "black"}
             axes.plot([factor * own[name]], [row], "D", markeredgewidth=1.5, **style)
         place = {"transform": axes.get_yaxis_transform(), "va": "center"}
         axes.text(1.02, row, f"{seeds.mean():.{1 if percent else 2}f}", **place)
-    axes.set_yticks(range(len(scores)), list(scores))
     key = "\n◇ this page's own run" if own else ""
-    axes.set(ylim=(len(scores) - 0.5, -0.5), xlabel=metric + unit + key)
-    axes.grid(axis="y", visible=False)
+    _name_rows(axes, list(scores), metric + unit + key)
     axes.text(1.02, -0.55, "mean", transform=axes.get_yaxis_transform(), va="bottom")
     return figure
+
+
+def _name_rows(axes, names, xlabel):
+    axes.set_yticks(range(len(names)), names)
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=xlabel)
+    axes.grid(axis="y", visible=False)
 
 
 # word of the comparison -> colour, marker, filled
@@ -325,7 +322,5 @@ def plot_judgements(judgements, xlabel="difference (points)", axes=None):
         face = color if filled else "white"
         middle = 100 * found["difference"]
         axes.plot(middle, row, marker, color=color, markerfacecolor=face, markersize=8)
-    axes.set_yticks(range(len(rows)), list(rows))
-    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
-    axes.grid(axis="y", visible=False)
+    _name_rows(axes, list(rows), xlabel)
     return axes.figure

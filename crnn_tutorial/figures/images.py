@@ -5,7 +5,13 @@ import numpy as np
 from matplotlib import patheffects
 
 from crnn_tutorial.checks import check_images
-from crnn_tutorial.figures.style import WIDTH, new_figure, show_image, show_map
+from crnn_tutorial.figures.style import (
+    COLORS,
+    WIDTH,
+    new_figure,
+    show_image,
+    show_map,
+)
 
 
 def plot_images(images, titles=None, columns=None):
@@ -107,10 +113,7 @@ def plot_predictions(
     ['✗', '✓', '✓', '✓']
     """
     images = check_images(images, targets, padded=True)
-    answers = np.asarray(answers)
-    if answers.ndim == 2:
-        answers = answers.argmax(axis=1)
-    targets = np.asarray(targets)
+    targets, answers = np.asarray(targets), _most_probable(answers)
     if targets.shape != answers.shape or count < 1:
         raise ValueError(
             f"There is one answer for each of {len(targets)} targets, and count is at "
@@ -118,18 +121,18 @@ def plot_predictions(
         )
     wrong = targets != answers
     order = np.argsort(~wrong, kind="stable")[:count]
-    names = (lambda k: str(k)) if class_names is None else lambda k: class_names[k]
+    said, true = (
+        [k if class_names is None else class_names[k] for k in classes[order]]
+        for classes in (answers, targets)
+    )
     split = "\n" if images.shape[2] <= 2.8 * images.shape[1] else ", "
     titles = [
-        f"✗ {names(answers[i])}{split}is {names(targets[i])}"
-        if wrong[i]
-        else f"✓ {names(answers[i])}"
-        for i in order
+        f"✗ {answer}{split}is {target}" if failed else f"✓ {answer}"
+        for answer, target, failed in zip(said, true, wrong[order], strict=True)
     ]
     figure = plot_images(images[order], titles, columns)
-    for axes, i in zip(figure.axes, order, strict=False):
-        if wrong[i]:
-            axes.spines[:].set(visible=True, linewidth=3, color="#D55E00")
+    for axes in np.array(figure.axes)[: len(order)][wrong[order]]:
+        axes.spines[:].set(visible=True, linewidth=3, color=COLORS["vermillion"])
     failures = f"{wrong.sum()} of {len(wrong)} wrong"
     if wrong.sum() > len(order):
         failures += f", {len(order)} of them shown"
@@ -138,6 +141,12 @@ def plot_predictions(
     figure.set_figheight(figure.get_figheight() + 0.3125)
     figure.suptitle(failures)
     return figure
+
+
+def _most_probable(answers):
+    """Return the most probable class of each image where probabilities came."""
+    answers = np.asarray(answers)
+    return answers.argmax(axis=1) if answers.ndim == 2 else answers
 
 
 def plot_confusion(targets, answers, class_names, images=None):
@@ -222,15 +231,13 @@ def _name_classes(axes, class_names, crowded):
     axes.spines[:].set_visible(False)
     if not crowded:
         edges = np.arange(len(names) + 1) - 0.5
-        axes.hlines(edges, -0.5, edges[-1], color="0.85", linewidth=0.8)
-        axes.vlines(edges, -0.5, edges[-1], color="0.85", linewidth=0.8)
+        for draw in (axes.hlines, axes.vlines):
+            draw(edges, -0.5, edges[-1], color="0.85", linewidth=0.8)
 
 
 def _classes(targets, answers, num_classes):
-    """Check both, and take the most probable class where probabilities came."""
-    targets, answers = np.asarray(targets), np.asarray(answers)
-    if answers.ndim == 2:
-        answers = answers.argmax(axis=1)
+    """Return both as arrays of classes, after checking."""
+    targets, answers = np.asarray(targets), _most_probable(answers)
     if targets.ndim != 1 or targets.shape != answers.shape or not targets.size:
         raise ValueError(
             "There is one target and one answer for each image, but got shapes "
@@ -249,26 +256,31 @@ def _find_layer(model, layer):
     """Find a layer that returns maps: by name, index or itself, else the last."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model, but got a {type(model).__name__}.")
-    suitable = [candidate for candidate in model.layers if _rank(candidate) == 4]
-    names = [candidate.name for candidate in suitable]
-    if layer is None and suitable:
-        return suitable[-1]
+    maps = {}
+    for candidate in model.layers:
+        output = output_of(candidate)
+        if output is not None and len(output.shape) == 4:
+            maps[candidate.name] = candidate
+    if layer is None and maps:
+        return list(maps.values())[-1]
     if isinstance(layer, int) and -len(model.layers) <= layer < len(model.layers):
         layer = model.layers[layer]
     name = getattr(layer, "name", layer)
-    if name in names:
-        return suitable[names.index(name)]
+    if name in maps:
+        return maps[name]
     raise ValueError(
         f"The model has no layer {name!r} that returns maps. "
-        f"There are: {', '.join(names) or 'none'}."
+        f"There are: {', '.join(maps) or 'none'}."
     )
 
 
-def _rank(layer):
+def output_of(layer):
+    """Return the one tensor that a layer returned; None: never called, or several."""
     try:
-        return len(layer.output.shape)
-    except (AttributeError, ValueError):  # never called, or called more than once
+        output = layer.output
+    except (AttributeError, ValueError):
         return None
+    return output if isinstance(output, keras.KerasTensor) else None
 
 
 def plot_feature_maps(model, image, layer=None, *, count=8):
@@ -307,22 +319,22 @@ def plot_feature_maps(model, image, layer=None, *, count=8):
     fit_input(model, images.shape)
     maps = keras.Model(model.inputs[0], found.output)(images, training=False)
     maps = keras.ops.convert_to_numpy(maps)[0]  # (height, width, channels)
-    chosen = strongest(maps, count)
-    pictures = [maps[..., k] for k in chosen]
-    limits = {"vmin": maps[..., chosen].min(), "vmax": maps[..., chosen].max()}
+    chosen, pictures, scale = shown_channels(maps, count)
     titles = [f"channel {k}" for k in chosen]
-    return _heat_maps(pictures, titles, "activation", cmap="viridis", **limits)
-
-
-def _heat_maps(pictures, titles, unit, **options):
-    """Show pictures of numbers on one scale, which stands on the right."""
-    sizes = [picture.shape for picture in pictures]
-    figure, tiles = _tiles(sizes, titles, right=0.9)
+    figure, tiles = _tiles([maps.shape[:2]] * len(chosen), titles, right=0.9)
     for axes, picture, title in zip(tiles, pictures, titles, strict=True):
-        shown = show_map(axes, picture, **options)
+        drawn = show_map(axes, picture, **scale)
         axes.set_title(title, loc="left")
-    figure.colorbar(shown, ax=list(figure.axes), label=unit, aspect=30)
+    figure.colorbar(drawn, ax=list(figure.axes), label="activation", aspect=30)
     return figure
+
+
+def shown_channels(maps, count):
+    """Return the channels that vary most, their pictures, and one scale for all."""
+    chosen = strongest(maps, count)
+    pictures = np.moveaxis(maps[..., chosen], -1, 0)
+    limits = {"vmin": pictures.min(), "vmax": pictures.max()}
+    return chosen, list(pictures), {"cmap": "viridis", **limits}
 
 
 def strongest(maps, count):
@@ -334,10 +346,8 @@ def strongest(maps, count):
 def fit_input(model, shape):
     """Refuse an image whose shape the model does not take."""
     wanted = model.input_shape
-    fits = len(wanted) == len(shape) and all(
-        side in (None, got) for side, got in zip(wanted, shape, strict=True)
-    )
-    if not fits:
+    free = [side or got for side, got in zip(wanted, shape, strict=False)]
+    if len(wanted) != len(shape) or tuple(free) != tuple(shape):
         raise ValueError(
             f"The model takes one image of shape {wanted[1:]}, but got {shape[1:]}."
         )

@@ -30,19 +30,15 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 PADDING = 0.6  # the grey in which padded columns (-1) are shown
 
 STYLE = {
+    "font.size": 12,  # at 5 inches: 9 points on a phone of 360 pixels
+    "axes.titlesize": "medium",  # as large as all the rest
+    "figure.titlesize": "medium",
     "figure.figsize": (WIDTH, 3.2),
     "figure.dpi": 96,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "savefig.dpi": 192,
     "savefig.facecolor": "white",
-    "font.size": 12,
-    "axes.titlesize": 12,
-    "axes.labelsize": 12,
-    "xtick.labelsize": 12,
-    "ytick.labelsize": 12,
-    "legend.fontsize": 12,
-    "figure.titlesize": 12,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -58,11 +54,18 @@ STYLE = {
 }
 
 
+def look(k):
+    """Return colour, marker and line of the ``k``-th of several, from 0."""
+    k %= len(COLORS)
+    color = list(COLORS.values())[k]
+    return {"color": color, "marker": MARKERS[k], "linestyle": LINES[k]}
+
+
 def use_style():
     """Draw all figures from now on in the book's style.
 
     In notebooks they are stored with twice the pixels, for sharp screens.
-    12 points at 5 inches are 9 points on a phone of 360 pixels. ``ct.setup`` calls it.
+    ``ct.setup`` calls it.
 
     References
     ----------
@@ -86,16 +89,14 @@ def _sharpen(shell):
     if not hasattr(shell, "kernel"):  # no shell, or one in a terminal
         return
     try:
-        from matplotlib_inline.backend_inline import (
-            InlineBackend,
-            set_matplotlib_formats,
-        )
+        from matplotlib_inline import backend_inline
     except ImportError:
         return
     # Pyplot loads its backend late, and that would set everything back.
     plt.close(plt.figure())
-    InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
-    set_matplotlib_formats("retina")
+    backend = backend_inline.InlineBackend.instance(parent=shell)
+    backend.print_figure_kwargs = {"bbox_inches": None}
+    backend_inline.set_matplotlib_formats("retina")
 
 
 def new_figure(height, by_hand=False):

@@ -7,19 +7,20 @@ import keras
 import numpy as np
 
 from crnn_tutorial.checks import check_images
-from crnn_tutorial.figures.images import fit_input, strongest
+from crnn_tutorial.figures.images import fit_input, shown_channels, strongest
 from crnn_tutorial.figures.trace_figure import FULL, Panel, draw_panels, panel_width
 from crnn_tutorial.figures.trace_values import (
     RECURRENT,
     Values,
     answer_of,
     is_small,
-    only_rearranges,
     two_ways,
 )
 from crnn_tutorial.network.layers import ScanRows
 
 ROWS = 32  # of a heat map: more are no longer to be told apart on a phone
+# What became the steps -> which way they run in image and maps.
+_WAYS = {"width": "across", "frames": "across", "height": "down", "": ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +47,20 @@ class Trace:
     figure: object = field(repr=False)
     table: list
 
-    def _rows(self):
-        for layer, shape, meaning in self.table:
-            yield layer, " x ".join(map(str, shape)), meaning
-
     def __repr__(self):
-        rows = [("layer", "shape", "meaning"), *self._rows()]
+        rows = [("layer", "shape", "meaning")]
+        rows += [(name, " x ".join(map(str, n)), what) for name, n, what in self.table]
         wide, middle = (max(len(row[k]) for row in rows) for k in (0, 1))
         return "\n".join(f"{a:{wide}}  {b:{middle}}  {c}" for a, b, c in rows)
 
     def _repr_html_(self):
-        head = "".join(f"<th>{word}</th>" for word in ("Layer", "Shape", "Meaning"))
-        rows = []
-        for layer, shape, meaning in self._rows():
-            whole = shape.replace(" ", "&nbsp;")  # on one line, on a phone too
-            cells = html.escape(layer), whole, html.escape(meaning)
-            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
-        body = "".join(f"<tr>{row}</tr>" for row in rows).replace(" x ", " × ")
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        ).replace(";x&", ";×&")
+        rows = "<tr><th>Layer</th><th>Shape</th><th>Meaning</th></tr></thead><tbody>"
+        for layer, shape, meaning in self.table:
+            sides = "&nbsp;×&nbsp;".join(map(str, shape))  # on one line, on a phone too
+            words = html.escape(meaning).replace(" x ", " × ")
+            cells = html.escape(layer), sides, words
+            rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        return f"<table><thead>{rows}</tbody></table>"
 
     def _ipython_display_(self):
         from IPython.display import display
@@ -85,7 +80,8 @@ def trace_shapes(model, image, *, channels=3, highlight=None, class_names=None):
     ----------
     model : keras.Model
         Any functional or sequential model with one input. What a layer's output is
-        follows from its number of axes: maps, sequences, vectors.
+        follows from its number of axes: maps, sequences, vectors. Which axis of the
+        image became the steps is known of the models that this package builds.
     image : array of floats
         ``(height, width, channels)`` in [0, 1], or a clip
         ``(frames, height, width, channels)``.
@@ -123,10 +119,8 @@ def trace_shapes(model, image, *, channels=3, highlight=None, class_names=None):
     average                 128           the mean over all steps
     probabilities           10            one probability for each class
     """
-    if (
-        not isinstance(model, keras.Model)
-        or len(getattr(model, "inputs", None) or ()) != 1
-    ):
+    inputs = getattr(model, "inputs", None) or ()
+    if not isinstance(model, keras.Model) or len(inputs) != 1:
         raise ValueError(
             "trace_shapes follows functional or sequential Keras models with one input "
             f"whose shape is known, but got {getattr(model, 'name', model)!r}."
@@ -149,86 +143,75 @@ def trace_shapes(model, image, *, channels=3, highlight=None, class_names=None):
 
 
 def _panels(values, channels, class_names):
-    picture = _side_by_side(values.image)
-    clip = values.image.ndim == 4
-    across = ("frame" if clip else "column of the image (px)", len(values.image))
-    if not clip:
-        across = (across[0], picture.shape[1])
+    image, picture = values.image, _side_by_side(values.image)
+    across = ("column of the image (px)", picture.shape[1])
+    if image.ndim == 4:
+        across = ("frame", len(image))
     width = panel_width(picture)
     height = min(3.2, width * picture.shape[0] / picture.shape[1])
-    size = " × ".join(map(str, values.image.shape))
-    title = f"{values.name}: {size}"
-    panels = [Panel(title, [picture], across, height)]
+    panels = [Panel(f"{values.name}: {_size(image)}", [picture], across, height)]
     panels[0].arrow = values.time == "height"
-    last = len(values.layers) - 1
-    stop = last if values.joint is None else values.joint
-    for scanned in (False, True):
-        maps = [
-            k
-            for k in range(stop)
-            if values.arrays[k].ndim >= 3
-            and not only_rearranges(values.layers[k])
-            and isinstance(values.layers[k], ScanRows) == scanned
-        ]
-        if maps:
-            panels.append(_map_panel(values, maps[-1], channels, across, width))
+    panels += [_map_panel(values, k, channels, across, width) for k in _maps(values)]
     for panel in panels:
-        ways = {"width": "across", "frames": "across", "height": "down"}
-        panel.steps = ways.get(values.time, "")
+        panel.steps = _WAYS[values.time]
+    steps = across
     if values.joint is not None:
-        axis = {
-            "width": across,
-            "frames": across,
-            "height": ("row of the image (px)", len(values.image)),
-        }.get(values.time, ("step", values.steps))
-        panels += _sequence_panels(values, axis, last)
-        return [*panels, _answer_panel(values, axis, channels, class_names)]
-    return [*panels, _answer_panel(values, across, channels, class_names)]
+        if values.time == "height":
+            steps = ("row of the image (px)", len(image))
+        elif not values.time:
+            steps = ("step", values.steps)
+        panels += _sequence_panels(values, steps)
+    return [*panels, _answer_panel(values, steps, channels, class_names)]
+
+
+def _size(array):
+    return " × ".join(map(str, array.shape))
 
 
 def _side_by_side(picture):
     """Lay the frames of a clip side by side."""
-    if picture.ndim == 3:
-        return picture
-    return np.concatenate(list(picture), axis=1)
+    return picture if picture.ndim == 3 else np.concatenate(list(picture), axis=1)
+
+
+def _maps(values):
+    """Return the last map before the sequence or the answer, and the last scan."""
+    found = {}
+    for k, layer in enumerate(values.layers[:-1][: values.joint]):
+        # Rows and columns that changed places stand below no column of the image.
+        if values.arrays[k].ndim >= 3 and not isinstance(layer, keras.layers.Permute):
+            found[isinstance(layer, ScanRows)] = k
+    return sorted(found.values())
 
 
 def _map_panel(values, k, channels, axis, width):
     maps = _side_by_side(values.arrays[k])
-    chosen = strongest(maps, channels)
+    chosen, pictures, style = shown_channels(maps, channels)
     true_height = width * maps.shape[0] / maps.shape[1]
-    size = " × ".join(map(str, values.arrays[k].shape))
     name = next(x.name for x in values.layers[k::-1] if not is_small(x))
     return Panel(
-        f"{name}: {size}, {len(chosen)} channels shown",
-        [maps[..., channel] for channel in chosen],
+        f"{name}: {_size(values.arrays[k])}, {len(chosen)} channels shown",
+        pictures,
         axis,
         float(np.clip(true_height, 0.42, 0.9)),
         labels=[[(0.5, f"channel\n{channel}")] for channel in chosen],
-        style={
-            "cmap": "viridis",
-            "vmin": maps[..., chosen].min(),
-            "vmax": maps[..., chosen].max(),
-        },
+        style=style,
         scale="activation",
     )
 
 
-def _sequence_panels(values, axis, last):
+def _sequence_panels(values, axis):
     """Return the sequence as it enters the recurrence, and the states."""
-    k, panels = values.joint, []
-    sequence = values.arrays[k]
+    k, last, panels = values.joint, len(values.layers) - 1, []
     if k != last:
-        style = {"cmap": "viridis"}
-        panels.append(_heat_map(values, k, "features", axis, style))
-        panels[-1].arrow = values.time in ("width", "height", "frames")
+        panels.append(_heat_map(values, k, "features", axis, {"cmap": "viridis"}))
+        panels[-1].arrow = values.time != ""
     later = [i for i in range(k + 1, last) if values.arrays[i].ndim == 2]
-    states = [i for i in later if isinstance(values.layers[i], RECURRENT)] or later
-    if states and len(values.arrays[states[-1]]) == len(sequence):
-        i = states[-1]
+    states = [i for i in later if isinstance(values.layers[i], RECURRENT)]
+    if later and len(values.arrays[(states or later)[-1]]) == values.steps:
+        i = (states or later)[-1]
         most = np.abs(values.arrays[i]).max() or 1.0
         style = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
-        what = "states" if isinstance(values.layers[i], RECURRENT) else "features"
+        what = "states" if states else "features"
         panels.append(_heat_map(values, i, what, axis, style))
     return panels
 
@@ -236,31 +219,27 @@ def _sequence_panels(values, axis, last):
 def _heat_map(values, k, what, axis, style):
     array, name = values.arrays[k], values.layers[k].name
     title = f"{name}: {array.shape[0]} steps × {array.shape[1]} {what}"
-    halves, labels = [array], [what]
+    parts, labels = [array], [what]
     if what == "states" and two_ways(values.layers[k]):
-        halves, labels = np.split(array, 2, axis=1), ["forward\n→", "backward\n←"]
-    rows = ROWS // len(halves)
+        parts, labels = np.split(array, 2, axis=1), ["forward\n→", "backward\n←"]
     if array.shape[1] > ROWS:
         title += f", {ROWS} shown"
-        halves = [half[:, strongest(half, rows)] for half in halves]
-    places = (np.arange(len(labels)) + 0.5) / len(labels)
-    return Panel(
-        title,
-        [np.concatenate(halves, axis=1).T],
-        axis,
-        1.3,
-        [list(zip(places, labels, strict=True))],
-        style,
-        what,
-        steps="across",
-    )
+        parts = [part[:, strongest(part, ROWS // len(parts))] for part in parts]
+    picture = np.concatenate(parts, axis=1).T
+    labels = _beside(labels)
+    return Panel(title, [picture], axis, 1.3, [labels], style, what, "across")
+
+
+def _beside(words):
+    """Place words at the middle of equal parts of a picture's height."""
+    return [((k + 0.5) / len(words), word) for k, word in enumerate(words)]
 
 
 def _answer_panel(values, axis, channels, class_names):
-    last = len(values.layers) - 1
-    answer, kind, _ = answer_of(values.arrays[last], values.aligned)
+    last = values.layers[-1]
+    answer, kind, _ = answer_of(values.arrays[-1], values.aligned)
     if answer.ndim > 2:
-        return _map_panel(values, last, channels, axis, FULL)
+        return _map_panel(values, len(values.layers) - 1, channels, axis, FULL)
     classes = answer.shape[-1]
     if class_names is not None and len(class_names) != classes:
         raise ValueError(
@@ -268,23 +247,15 @@ def _answer_panel(values, axis, channels, class_names):
             "class_names."
         )
     names = [str(name) for name in class_names or range(classes)]
-    title = f"{values.layers[last].name}: {kind}"
+    title = f"{last.name}: {kind}"
     if answer.ndim == 1:
         title += " of each class"
         limits = (0, 1) if kind == "probability" else None
         return Panel(title, [answer], None, 1.3, names=names, limits=limits)
-    if characters := getattr(values.layers[last], "characters", None):
+    if characters := getattr(last, "characters", None):
         names = ["blank" if values.aligned else "none", *characters]
-    if not values.aligned:
-        axis = ("position", len(answer))
-    places = [((k + 0.5) / classes, name) for k, name in enumerate(names)]
-    return Panel(
-        title,
-        [answer.T],
-        axis,
-        0.2 * min(classes, 16),
-        [places[:: 1 + classes // 16]],
-        {"cmap": "Greys", "vmin": 0, "vmax": 1},
-        "probability",
-        "across" if values.aligned else "",
-    )
+    steps = "across" if values.aligned else ""
+    axis = axis if steps else ("position", len(answer))
+    labels, height = _beside(names)[:: 1 + classes // 16], 0.2 * min(classes, 16)
+    style = {"cmap": "Greys", "vmin": 0, "vmax": 1}
+    return Panel(title, [answer.T], axis, height, [labels], style, "probability", steps)

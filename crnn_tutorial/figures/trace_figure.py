@@ -3,10 +3,16 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from crnn_tutorial.figures.style import COLORS, WIDTH, new_figure, show_image
+from crnn_tutorial.figures.style import (
+    COLORS,
+    WIDTH,
+    new_figure,
+    show_image,
+    show_map,
+)
 
 # All in inches. Placed by hand: columns must stand exactly above each other.
 LEFT, RIGHT = 0.95, 0.82
@@ -33,11 +39,18 @@ class Panel:
     arrow: bool = False  # of time, above (across) or at the right (down)
     names: list = field(default_factory=list)  # of the bars
     limits: tuple | None = None  # of their heights
+    top: float = 0.0  # inches from the top of the figure; `draw_panels` sets both
+    lowest: bool = True  # of those that share its axis
 
     @property
     def stack(self):
         """Height of all pictures with the gaps between them."""
         return len(self.pictures) * (self.height + GAP) - GAP
+
+    @property
+    def room(self):
+        """Height of the arrow of time, where there is one above."""
+        return TIME if self.arrow and self.steps == "across" else 0
 
 
 def panel_width(picture):
@@ -48,44 +61,39 @@ def panel_width(picture):
 
 def draw_panels(panels, width, step=None):
     """Stack the panels in one figure; frame ``step = (which, of how many)``."""
-    lowest = [
-        following is None or following.axis != panel.axis or panel.axis is None
-        for panel, following in zip(panels, [*panels[1:], None], strict=True)
-    ]
-    tops, bottom = [], 0.0  # inches from the top of the figure
-    for panel, last in zip(panels, lowest, strict=True):
-        tops.append(bottom + TITLE + _room(panel))
-        bottom = tops[-1] + panel.stack + (TICKS if last else GAP)
+    bottom = 0.0
+    for panel, following in zip(panels, [*panels[1:], None], strict=True):
+        alone = panel.axis is None or following is None
+        panel.lowest = alone or following.axis != panel.axis
+        panel.top = bottom + TITLE + panel.room
+        bottom = panel.top + panel.stack + (TICKS if panel.lowest else GAP)
     figure = new_figure(bottom, by_hand=True)
     shared = {}
-    for panel, top, last in zip(panels, tops, lowest, strict=True):
-        title_at = 1 - (top - 0.08 - _room(panel)) / bottom
+    for panel in panels:
+        title_at = 1 - (panel.top - 0.08 - panel.room) / bottom
         figure.text(0.02, title_at, panel.title, va="bottom")
         if panel.axis is None:
-            _draw_bars(_add_axes(figure, top, panel.height, FULL), panel)
+            _draw_bars(_add_axes(figure, panel.top, panel.height, FULL), panel)
             continue
         for n in range(len(panel.pictures)):
-            place = top + n * (panel.height + GAP)
+            place = panel.top + n * (panel.height + GAP)
             axes = _add_axes(figure, place, panel.height, width, shared.get(panel.axis))
             shared.setdefault(panel.axis, axes)
             shown = _draw_picture(axes, panel, n)
-            if step is not None:
-                _frame_step(axes, panel, step)
-            if last and n + 1 == len(panel.pictures):
+            if step is not None and panel.steps:
+                _frame_step(axes, panel, *step)
+            if panel.lowest and n + 1 == len(panel.pictures):
                 axes.set_xlabel(panel.axis[0])
             else:
                 axes.tick_params(labelbottom=False, bottom=False)
         if panel.scale:
-            box = _box(figure, top, panel.stack, 0.1, LEFT + width + 0.08)
+            box = _box(figure, panel.top, panel.stack, 0.1, LEFT + width + 0.08)
             scale = figure.colorbar(shown, cax=figure.add_axes(box))
             scale.locator = MaxNLocator(3)
             scale.outline.set_visible(False)
-        _draw_time(figure, panel, top, width)
+        if panel.arrow:
+            _draw_time(figure, panel, width)
     return figure
-
-
-def _room(panel):
-    return TIME if panel.arrow and panel.steps == "across" else 0
 
 
 def _box(figure, top, height, width, left=LEFT):
@@ -100,18 +108,14 @@ def _add_axes(figure, top, height, width, shared=None):
 
 def _draw_picture(axes, panel, n):
     picture, reach = panel.pictures[n], panel.axis[1]
-    extent = (0, reach, 1, 0)
     if picture.ndim == 3:
         shown = show_image(axes, picture)
-        shown.set_extent(extent)
     else:
-        style = {"interpolation": "nearest", **panel.style}
-        shown = axes.imshow(picture, extent=extent, **style)
+        shown = show_map(axes, picture, **panel.style)
+    shown.set_extent((0, reach, 1, 0))
     if panel.axis[0] == "frame":
         axes.vlines(range(1, reach), 0, 1, color="white", linewidth=1)
-    axes.set(aspect="auto", xlim=(0, reach), ylim=(1, 0), yticks=[])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
+    axes.set(aspect="auto", xlim=(0, reach), ylim=(1, 0))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if panel.labels:
         places, words = zip(*panel.labels[n], strict=True)
@@ -136,41 +140,26 @@ def _draw_bars(axes, panel):
         axes.set_ylim(panel.limits)
 
 
-def _draw_time(figure, panel, top, width):
+def _draw_time(figure, panel, width):
     """Draw the arrow of time along the axis that becomes the steps."""
-    if not panel.arrow:
-        return
-    tall = figure.get_figheight()
-    left, right = LEFT, LEFT + width
-    if panel.steps == "across":
-        start = end = top - 0.14
-        middle, turn = (left + right) / 2, 0
-    else:
-        left = right = middle = right + 0.25
-        start, end, turn = top, top + panel.stack, 270
-    figure.axes[0].annotate(
-        "",
-        (right / WIDTH, 1 - end / tall),
-        (left / WIDTH, 1 - start / tall),
-        xycoords="figure fraction",
-        textcoords="figure fraction",
-        arrowprops={"color": MARK, "lw": 2, "arrowstyle": "-|>", "shrinkA": 0},
-        annotation_clip=False,
-    )
-    place = middle / WIDTH, 1 - (start + end) / 2 / tall
+    top = figure.get_figheight() - panel.top  # from the bottom, in inches
+    right = LEFT + width
+    start, end, turn = (LEFT, top + 0.14), (right, top + 0.14), 0
+    if panel.steps == "down":
+        start, end, turn = (right + 0.25, top), (right + 0.25, top - panel.stack), 270
+    inches = {"transform": figure.dpi_scale_trans}
+    look = {"color": MARK, "lw": 2, "arrowstyle": "-|>", "mutation_scale": 12}
+    figure.add_artist(FancyArrowPatch(start, end, shrinkA=0, **look, **inches))
     white = {"facecolor": "white", "edgecolor": "none", "pad": 2}
     style = {"ha": "center", "va": "center", "rotation": turn, "bbox": white}
-    figure.text(*place, "time", **style)
+    figure.text(*np.mean([start, end], axis=0), "time", **style, **inches)
 
 
-def _frame_step(axes, panel, step):
-    which, steps = step
-    axis = panel.axis[1]
+def _frame_step(axes, panel, which, steps):
+    reach = panel.axis[1]
     if panel.steps == "across":
-        place, wide, tall = (which * axis / steps, 0), axis / steps, 1
-    elif panel.steps == "down":
-        place, wide, tall = (0, which / steps), axis, 1 / steps
+        place, wide, tall = (which * reach / steps, 0), reach / steps, 1
     else:
-        return
+        place, wide, tall = (0, which / steps), reach, 1 / steps
     style = {"fill": False, "edgecolor": MARK, "linewidth": 2.5, "clip_on": False}
     axes.add_patch(Rectangle(place, wide, tall, **style))

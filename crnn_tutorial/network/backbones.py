@@ -117,10 +117,7 @@ def convolution_block(x, filters, name, pool=2, mask=None):
     (None, 14, 14, 32)
     """
     x = _convolution(filters, name=f"conv_{name}")(x)
-    if mask is None:
-        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
-    else:
-        x = MaskedNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x, mask)
+    x = _normalize(x, f"norm_{name}", mask)
     x = layers.ReLU(name=f"relu_{name}")(x)
     x = layers.MaxPooling2D(pool, name=f"pool_{name}", **CHANNELS_LAST)(x)
     if mask is None:
@@ -133,6 +130,12 @@ def _convolution(filters, **options):
     # Without a bias: the normalisation that follows has one.
     same = {"padding": "same", "use_bias": False, **CHANNELS_LAST}
     return layers.Conv2D(filters, 3, **same, **options)
+
+
+def _normalize(x, name, mask):
+    if mask is None:
+        return layers.BatchNormalization(momentum=MOMENTUM, name=name)(x)
+    return MaskedNormalization(momentum=MOMENTUM, name=name)(x, mask)
 
 
 def connect_steps(x, recurrence, units, mask=None):
@@ -341,7 +344,7 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
     x = clips
     for block, count in enumerate(filters):
         x = PerFrame(_convolution(count), name=f"conv_{block + 1}")(x)
-        x = _normalize_frames(x, f"norm_{block + 1}", mask)
+        x = _normalize(x, f"norm_{block + 1}", mask)
         x = layers.ReLU(name=f"relu_{block + 1}")(x)
         pool = layers.MaxPooling2D(2, **CHANNELS_LAST)
         x = PerFrame(pool, name=f"pool_{block + 1}")(x)
@@ -354,9 +357,3 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
         return Features(PerFrame(average, name="average_of_frame")(x), mask)
     x = PerFrame(layers.Flatten(**CHANNELS_LAST), name="flatten_frame")(x)
     return Features(connect_steps(x, recurrence, units, mask), mask)
-
-
-def _normalize_frames(x, name, mask):
-    if mask is None:
-        return layers.BatchNormalization(momentum=MOMENTUM, name=name)(x)
-    return MaskedNormalization(momentum=MOMENTUM, name=name)(x, mask)

@@ -7,6 +7,7 @@ all steps in both directions, and the functions here write that one.
 
 import contextlib
 import functools
+import importlib.util
 import logging
 import warnings
 from pathlib import Path
@@ -27,7 +28,20 @@ _CELLS = {
     layers.SimpleRNN: ("rnn_tanh", "RNN", [0]),
 }
 
-_GATES = {name: (onnx, len(order)) for name, onnx, order in _CELLS.values()}
+# What such a cell, and the two of them, must be set to; not each cell has each.
+_CELL_IN_ONNX = {
+    "activation": keras.activations.tanh,
+    "recurrent_activation": keras.activations.sigmoid,
+    "use_bias": True,
+    "reset_after": True,
+    "compute_dtype": "float32",
+}
+_BOTH_WAYS_IN_ONNX = {
+    "merge_mode": "concat",
+    "return_sequences": True,
+    "return_state": False,
+    "stateful": False,
+}
 
 
 def export_model(model, path):
@@ -114,15 +128,12 @@ def export_model(model, path):
 
 
 def _require_packages():
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import tf2onnx  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"ONNX needs the package {error.name}, which is not installed: "
-            'pip install "crnn-tutorial[export]".'
-        ) from error
+    for package in ("onnx", "onnxruntime", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(
+                f"ONNX needs the package {package}, which is not installed: "
+                'pip install "crnn-tutorial[export]".'
+            )
 
 
 def _random_images(model):
@@ -152,35 +163,24 @@ def _quiet():
 def _as_operations(model):
     """While the model is exported, let each recurrence be one operation."""
     _register_operation()
-    replaced = []
+    parts = [getattr(layer, "recurrence", layer) for layer in model.layers]  # ScanRows
+    replaced = [part for part in parts if _is_one_operation(part)]
     try:
-        for layer in model.layers:
-            layer = getattr(layer, "recurrence", layer)  # ScanRows has one
-            if _is_one_operation(layer):
-                layer.call = _operation(layer)
-                replaced.append(layer)
+        for layer in replaced:
+            layer.call = _operation(layer)
         yield
     finally:
         for layer in replaced:
-            del layer.call  # that of its class is back
+            vars(layer).pop("call", None)  # that of its class is back
 
 
 def _is_one_operation(layer):
     """Whether ONNX has an operation for it; another layer stays as Keras writes it."""
-    if not isinstance(layer, layers.Bidirectional):
-        return False
-    cell = layer.forward_layer
-    return (
-        type(cell) in _CELLS
-        and cell.activation is keras.activations.tanh
-        and getattr(cell, "recurrent_activation", keras.activations.sigmoid)
-        is keras.activations.sigmoid
-        and cell.use_bias
-        and getattr(cell, "reset_after", True)
-        and cell.compute_dtype == "float32"
-        and layer.merge_mode == "concat"
-        and (layer.return_sequences, layer.return_state) == (True, False)
-        and not layer.stateful
+    cell = getattr(layer, "forward_layer", None)
+    return type(cell) in _CELLS and all(
+        getattr(thing, name, value) == value
+        for thing, wanted in ((cell, _CELL_IN_ONNX), (layer, _BOTH_WAYS_IN_ONNX))
+        for name, value in wanted.items()
     )
 
 
@@ -192,9 +192,10 @@ def _operation(layer):
     import tensorflow as tf
 
     cells = layer.forward_layer, layer.backward_layer
-    weights = np.concatenate([_flatten_weights(cell) for cell in cells])
+    kernels, recurrent_kernels, biases = map(
+        np.stack, zip(*map(_weights, cells), strict=True)
+    )
     name, _, _ = _CELLS[type(cells[0])]
-    units = cells[0].units
 
     def call(sequences, initial_state=None, mask=None, training=None):
         steps_first = tf.transpose(sequences, [1, 0, 2])
@@ -203,12 +204,12 @@ def _operation(layer):
             lengths = tf.fill([batch], steps)
         else:  # padding is on the right
             lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-        zeros = tf.zeros([2, batch, units])
+        # The weights stand where the operation has its states: each in one piece.
         states, *_ = tf.raw_ops.CudnnRNNV3(
             input=steps_first,
-            input_h=zeros,
-            input_c=zeros,
-            params=weights,
+            input_h=recurrent_kernels,
+            input_c=kernels,
+            params=biases.ravel(),
             sequence_lengths=lengths,
             rnn_mode=name,
             direction="bidirectional",
@@ -219,8 +220,8 @@ def _operation(layer):
     return call
 
 
-def _flatten_weights(cell):
-    """One direction's weights as ONNX orders them: input, recurrent, both biases."""
+def _weights(cell):
+    """One direction's kernel, recurrent kernel and both biases, as ONNX has them."""
     _, _, order = _CELLS[type(cell)]
     kernel, recurrent, bias = (weight.numpy() for weight in cell.weights)
 
@@ -230,8 +231,7 @@ def _flatten_weights(cell):
 
     bias = reorder(np.atleast_2d(bias))  # a GRU has both, the others one
     both = np.concatenate([bias, np.zeros_like(bias)])[:2]
-    parts = reorder(kernel).T, reorder(recurrent).T, both
-    return np.concatenate([part.ravel() for part in parts])
+    return reorder(kernel).T, reorder(recurrent).T, both
 
 
 @functools.cache
@@ -243,35 +243,23 @@ def _register_operation():
     class Recurrence:
         @classmethod
         def version_7(cls, graph, node, **_):
-            operation, gates = _GATES[node.get_attr_value("rnn_mode").decode()]
-            weights = node.inputs[3].get_tensor_value(as_list=False).reshape(2, -1)
+            name = node.get_attr_value("rnn_mode").decode()
+            operation = {cell: onnx for cell, onnx, _ in _CELLS.values()}[name]
+            sequence, recurrent_kernels, kernels, _, lengths = node.input
+            biases = node.inputs[3].get_tensor_value(as_list=False).reshape(2, -1)
+            biases = graph.make_const(f"{node.name}_biases", biases).output[0]
             answer, shape = node.output[0], graph.get_shape(node.output[0])
             dtype = graph.get_dtype(answer)
-            sequence, _, _, _, lengths = node.input
-            units = shape[2] // 2
-            recurrent, biases = gates * units * units, 2 * gates * units
-            ends = np.cumsum([weights.shape[1] - recurrent - biases, recurrent])
-            kernel, recurrent, biases = np.split(weights, ends, axis=1)
-            constants = [
-                kernel.reshape(2, gates * units, -1),
-                recurrent.reshape(2, gates * units, units),
-                biases,
-            ]
-            names = [
-                graph.make_const(f"{node.name}_{number}", constant).output[0]
-                for number, constant in enumerate(constants)
-            ]
-            options = {"direction": "bidirectional", "hidden_size": units}
+            options = {"direction": "bidirectional", "hidden_size": shape[2] // 2}
             if operation == "GRU":
                 options["linear_before_reset"] = 1
+            inputs = [sequence, kernels, recurrent_kernels, biases, lengths]
             graph.remove_node(node.name)
-            states = graph.make_node(
-                operation, [sequence, *names, lengths], attr=options
-            )  # (steps, direction, batch, units)
-            swapped = graph.make_node(
+            states = graph.make_node(operation, inputs, attr=options)
+            swapped = graph.make_node(  # from (steps, direction, batch, units)
                 "Transpose", states.output, attr={"perm": [0, 2, 1, 3]}
             )
-            joined = graph.make_const(f"{node.name}_shape", np.array([0, 0, 2 * units]))
+            joined = graph.make_const(f"{node.name}_shape", np.array([0, 0, shape[2]]))
             graph.make_node(
                 "Reshape",
                 [swapped.output[0], joined.output[0]],

@@ -14,6 +14,12 @@ from crnn_tutorial.metrics import keras_text  # noqa: F401 (registers the metric
 from crnn_tutorial.network.masks import _require_rank, register
 
 
+def _checked_direction(along):
+    if along not in ("width", "height"):
+        raise ValueError(f'along is "width" or "height", not {along!r}.')
+    return along
+
+
 @register
 class MapToSequence(layers.Layer):
     """Cut a feature map into a sequence: one step for each column (or row).
@@ -54,9 +60,7 @@ class MapToSequence(layers.Layer):
 
     def __init__(self, along="width", **kwargs):
         super().__init__(**kwargs)
-        if along not in ("width", "height"):
-            raise ValueError(f'along is "width" or "height", not {along!r}.')
-        self.along = along
+        self.along = _checked_direction(along)
 
     def call(self, features):
         _require_rank(
@@ -119,9 +123,7 @@ class ScanRows(layers.Layer):
 
     def __init__(self, units, along="width", **kwargs):
         super().__init__(**kwargs)
-        if along not in ("width", "height"):
-            raise ValueError(f'along is "width" or "height", not {along!r}.')
-        self.units, self.along = units, along
+        self.units, self.along = units, _checked_direction(along)
         self.recurrence = layers.Bidirectional(
             layers.LSTM(units, return_sequences=True)
         )
@@ -132,14 +134,12 @@ class ScanRows(layers.Layer):
 
     def call(self, features):
         if self.along == "height":
-            features = ops.transpose(features, (0, 2, 1, 3))
+            features = ops.swapaxes(features, 1, 2)
         batch, lines, steps, channels = ops.shape(features)
         lines_as_batch = ops.reshape(features, (batch * lines, steps, channels))
         states = self.recurrence(lines_as_batch)  # (batch * lines, steps, 2 * units)
         states = ops.reshape(states, (batch, lines, steps, 2 * self.units))
-        if self.along == "height":
-            states = ops.transpose(states, (0, 2, 1, 3))
-        return states
+        return ops.swapaxes(states, 1, 2) if self.along == "height" else states
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2 * self.units)
@@ -185,11 +185,7 @@ class PerFrame(layers.Wrapper):
         self.supports_masking = True  # a padded frame stays one
 
     def build(self, input_shape):
-        if len(input_shape) < 3:
-            raise ValueError(
-                "PerFrame expects (batch, frames, ...), at least 3 axes, "
-                f"but the input has {len(input_shape)}: {tuple(input_shape)}."
-            )
+        _require_rank("PerFrame", input_shape, 3, "(batch, frames, ...)")
         if not self.layer.built:
             self.layer.build((None, *input_shape[2:]))
             self.layer.built = True
@@ -262,10 +258,9 @@ class AttentionOverSteps(layers.Layer):
         inner = (None, None, self.units)
         self.project.build(input_shape)
         self.attention.build(inner, inner)
-        self.norm_1.build(inner)
-        self.expand.build(inner)
+        for layer in (self.norm_1, self.expand, self.norm_2):
+            layer.build(inner)
         self.contract.build((None, None, 2 * self.units))
-        self.norm_2.build(inner)
 
     def _positions(self, steps):
         half = self.units // 2 + self.units % 2
@@ -430,8 +425,5 @@ class PositionProbabilities(layers.Layer):
         return input_shape[0], self.positions, len(self.characters) + 1
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "characters": self.characters,
-            "positions": self.positions,
-        }
+        own = {"characters": self.characters, "positions": self.positions}
+        return {**super().get_config(), **own}

@@ -12,18 +12,38 @@ register = keras.saving.register_keras_serializable(package="crnn_tutorial")
 
 
 def _require_rank(name, shape, rank, what):
-    if len(shape) != rank:
+    exact = "..." not in what
+    if len(shape) < rank or (exact and len(shape) > rank):
         raise ValueError(
-            f"{name} expects {what}, that is {rank} axes, "
-            f"but the input has {len(shape)}: {tuple(shape)}."
+            f"{name} expects {what}, that is {'' if exact else 'at least '}{rank} axes,"
+            f" but the input has {len(shape)}: {tuple(shape)}."
         )
 
 
+class _Mask:
+    """What layers share that return a mask: its type is bool, whatever came in."""
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="bool")
+
+
+class _PaddingMask(_Mask):
+    """Along one axis, what is -1 throughout is padding."""
+
+    def call(self, inputs):
+        _require_rank(type(self).__name__, inputs.shape, *self.takes)
+        others = set(range(1, len(inputs.shape))) - {self.axis}
+        return ops.any(inputs != -1, axis=tuple(others))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[self.axis]
+
+
 @register
-class ColumnMask(layers.Layer):
+class ColumnMask(_PaddingMask, layers.Layer):
     """Tell the real columns of an image from the padded ones.
 
-    A column is padding when each of its pixels is -1 (less than 0): the mark that
+    A column is padding when each of its pixels is -1: the mark that
     ``ct.load_digit_strings`` and the text recogniser use for "no picture here".
 
     Returns
@@ -47,20 +67,11 @@ class ColumnMask(layers.Layer):
     [[True, True, False]]
     """
 
-    def call(self, images):
-        _require_rank("ColumnMask", images.shape, 4, "(batch, height, width, channels)")
-        return ops.max(images, axis=(1, 3)) >= 0
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0], input_shape[2]
-
-    def compute_output_spec(self, images):
-        shape = self.compute_output_shape(images.shape)
-        return keras.KerasTensor(shape, dtype="bool")
+    axis, takes = 2, (4, "(batch, height, width, channels)")
 
 
 @register
-class FrameMask(layers.Layer):
+class FrameMask(_PaddingMask, layers.Layer):
     """Tell the real frames of a clip from the padded ones.
 
     A frame is padding when each of its numbers is -1. So clips of different lengths fit
@@ -86,23 +97,11 @@ class FrameMask(layers.Layer):
     [[True, True, False]]
     """
 
-    def call(self, clips):
-        if len(clips.shape) < 3:
-            raise ValueError(
-                "FrameMask expects (batch, frames, ...), at least 3 axes, "
-                f"but the input has {len(clips.shape)}: {tuple(clips.shape)}."
-            )
-        return ops.any(clips != -1, axis=tuple(range(2, len(clips.shape))))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[:2]
-
-    def compute_output_spec(self, clips):
-        return keras.KerasTensor(clips.shape[:2], dtype="bool")
+    axis, takes = 1, (3, "(batch, frames, ...)")
 
 
 @register
-class PoolMask(layers.Layer):
+class PoolMask(_Mask, layers.Layer):
     """Shrink a column mask as a pooling layer shrinks the picture.
 
     A pooled column is real only when all columns it was made from are real; so a
@@ -139,9 +138,6 @@ class PoolMask(layers.Layer):
     def compute_output_shape(self, input_shape):
         width = input_shape[1]
         return input_shape[0], None if width is None else width // self.pool
-
-    def compute_output_spec(self, mask):
-        return keras.KerasTensor(self.compute_output_shape(mask.shape), dtype="bool")
 
     def get_config(self):
         return {**super().get_config(), "pool": self.pool}
