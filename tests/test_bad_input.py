@@ -275,7 +275,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-LOADERS = [ct.load_image_folder, ct.stream_image_folder]
+def load_lazily(*args, **options):
+    return ct.load_image_folder(*args, **options, in_memory=False)
+
+
+LOADERS = [ct.load_image_folder, load_lazily]
 
 
 @pytest.mark.parametrize("load", LOADERS)
@@ -375,7 +379,7 @@ def test_a_file_without_permission(folder, monkeypatch):
 
 
 def test_a_file_that_vanishes_is_named(folder):
-    data = ct.stream_image_folder(folder, (8, 8), batch_size=50)
+    data = load_lazily(folder, (8, 8))
     (folder / "cats" / "1.png").unlink()
     (folder / "cats" / "2.png").unlink()
     (folder / "cats" / "3.png").unlink()
@@ -398,11 +402,6 @@ def test_a_file_that_vanishes_is_named(folder):
 def test_arguments_of_the_folder_loaders(load, folder, arguments, parts):
     with refuses(*parts):
         load(folder, **{"size": (8, 8), **arguments})
-
-
-def test_batch_size(folder):
-    with refuses("batch_size is a whole number of at least 1", "0"):
-        ct.stream_image_folder(folder, (8, 8), batch_size=0)
 
 
 def test_too_few_images_for_three_splits(folder):
@@ -588,13 +587,6 @@ def test_arguments_of_the_loaders(call, parts):
 def test_a_split_is_not_indexed_by_one_number():
     with refuses("slice, a mask or an array", "split.images[3]", error=TypeError):
         ct.load_digits().test[3]
-
-
-def test_a_stream_ends():
-    stream = ct.ImageStream(np.zeros((5, 8, 8, 1)), np.arange(5), batch_size=2)
-    for number in (3, -1):
-        with refuses("3 batches", str(number), error=IndexError):
-            stream[number]
 
 
 def test_a_photograph_that_is_missing_is_named(monkeypatch):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from crnn_tutorial.data.images import stack_images
+from crnn_tutorial.data.lazy_images import LazyImages
 from crnn_tutorial.judging.costs import count_multiplications
 from crnn_tutorial.judging.intervals import Interval, interval
 from crnn_tutorial.judging.tables import ResultTable, count
@@ -91,11 +92,11 @@ def evaluate(model, split, *, seconds=None, sample_weight=None, class_weight=Non
     model : keras.Model or scikit-learn classifier
         Any model whose head ``heads.of`` knows, or a *fitted* classifier or pipeline,
         which is given the images flattened to ``(images, numbers)``.
-    split : Split or ImageStream
+    split : Split or stream
         With ``images`` ``(images, height, width, channels)`` in [0, 1] and
         ``targets``. The images may be a list of paths, PIL images or arrays: each is
         resized to what the model takes, as `load_image` or, of text, `read_text` does.
-        Of a stream, a few images are in memory at once.
+        Of a stream or of `LazyImages`, a few images are in memory at once.
     seconds : float, optional
         That the training took, to be shown beside the score.
     sample_weight, class_weight : optional
@@ -174,8 +175,12 @@ def _is_stream(split):
     return isinstance(split, keras.utils.PyDataset)
 
 
+def _is_lazy(split):
+    return _is_stream(split) or isinstance(split.images, LazyImages)
+
+
 def _predict(model, split):
-    if _is_stream(split):
+    if _is_lazy(split):
         # Image by image in the order of the targets: its batches may be shuffled.
         starts = range(0, len(split.targets), _STREAM_BATCH)
         batches = (split.images[start : start + _STREAM_BATCH] for start in starts)
@@ -243,7 +248,7 @@ def compare(rivals, *, split=None, caption=None):
     ----------
     rivals : dict
         Name -> ``Evaluation``, or name -> model where ``split`` is given.
-    split : Split or ImageStream, optional
+    split : Split, optional
         What models are evaluated on.
     caption : str, optional
         One sentence; by default it names the metric and the number of images.

@@ -10,6 +10,7 @@ import numpy as np
 from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.data.image_files import image_endings, is_picture
 from crnn_tutorial.data.images import stack_images
+from crnn_tutorial.data.lazy_images import LazyImages
 from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import read_text
@@ -99,8 +100,12 @@ def _predict(model, images, batch_size):
             model, images, return_confidence=True, batch_size=batch_size
         )
         return [Prediction(one.text, one.confidence) for one in readings]
-    images = _as_array(images, model.input_shape)
-    outputs = model.predict(images, batch_size=batch_size, verbose=0)
+    if isinstance(images, LazyImages):
+        batches = images.batches(batch_size)
+        outputs = np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    else:
+        images = _as_array(images, model.input_shape)
+        outputs = model.predict(images, batch_size=batch_size, verbose=0)
     return [Prediction(*one) for one in head.answer(outputs)]
 
 
