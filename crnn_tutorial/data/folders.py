@@ -216,24 +216,21 @@ def _read(files, place, name, look, keep):
 def _deal(pictures, targets, groups, shares, rng, class_names):
     """Return the split of each picture; copies and groups stay together."""
     digests = [one.digest for one in pictures]
+    names = [str(one.place) for one in pictures]
     on_disk = np.array([one.part for one in pictures])
     crossing = _in_several(digests, targets)
-    _warn(
-        "pictures", pictures, digests, crossing, "class", "are used for training only"
-    )
-    for what, keys in (("pictures", digests), ("groups", groups)):
-        if keys is not None:
-            several = _in_several(keys, on_disk)
-            stay = "stay there, so the test is too easy"
-            _warn(what, pictures, keys, several, "split", stay)
+    _warn("pictures", digests, names, crossing, "class and are used for training only")
+    too_easy = "split and stay there, so the test is too easy"
+    _warn("pictures", digests, names, _in_several(digests, on_disk), too_easy)
+    if groups is not None:
+        _warn("groups", groups, groups, _in_several(groups, on_disk), too_easy)
     units = join(digests) if groups is None else join(digests, groups)
-    fixed = set(units[crossing | (on_disk > 0)])
-    free = [unit for unit in range(units.max() + 1) if unit not in fixed]
-    table = np.zeros((units.max() + 1, len(class_names)), int)
-    np.add.at(table, (units[on_disk == 0], targets[on_disk == 0]), 1)
+    number = units.max() + 1
+    free = np.setdiff1d(np.arange(number), units[[*crossing, *np.flatnonzero(on_disk)]])
+    table = np.zeros((number, len(class_names)), int)  # images to train on
+    np.add.at(table, (units, targets), on_disk == 0)
     if groups is None:
-        classes = [[u for u in free if table[u, i]] for i in range(len(class_names))]
-        part_of = deal(classes, *shares, rng)
+        part_of = deal([free[column[free] > 0] for column in table.T], *shares, rng)
     else:
         part_of = deal_groups(table, free, *shares, rng, class_names)
     dealt = np.array([part_of.get(unit, 0) for unit in units])
@@ -241,18 +238,18 @@ def _deal(pictures, targets, groups, shares, rng, class_names):
 
 
 def _in_several(keys, values):
-    """Say of each picture whether its key occurs with several values."""
+    """Return the pictures whose key occurs with several values."""
     found = {}
     for key, value in zip(keys, values, strict=True):
         found.setdefault(key, set()).add(int(value))
-    return np.array([len(found[key]) > 1 for key in keys])
+    return [i for i, key in enumerate(keys) if len(found[key]) > 1]
 
 
-def _warn(what, pictures, keys, chosen, where, so):
-    if chosen.any():
-        numbers = np.flatnonzero(chosen)
+def _warn(what, keys, names, crossing, where):
+    if crossing:
+        named = list(dict.fromkeys(str(names[i]) for i in crossing))
         warnings.warn(
-            f"{len({keys[i] for i in numbers})} {what} stand in more than one {where} "
-            f"and {so}: {some([str(pictures[i].place) for i in numbers])}.",
+            f"{len({keys[i] for i in crossing})} {what} stand in more than one "
+            f"{where}: {some(named)}.",
             stacklevel=4,
         )

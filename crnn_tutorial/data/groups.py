@@ -107,7 +107,7 @@ def deal_groups(table, free, validation, test, rng, class_names):
     ----------
     table : array of ints, shape ``(groups, classes)``
         How many images of each class a group has.
-    free : list of int
+    free : array of ints
         The groups that are dealt out; the others are to train on.
     validation, test : float
         The share of this split.
@@ -131,7 +131,7 @@ def deal_groups(table, free, validation, test, rng, class_names):
     >>> import numpy as np
     >>> from crnn_tutorial.data.groups import deal_groups
     >>> table, rng = np.full((10, 2), 5), np.random.default_rng(0)
-    >>> part_of = deal_groups(table, list(range(10)), 0.2, 0.1, rng, "ab")
+    >>> part_of = deal_groups(table, np.arange(10), 0.2, 0.1, rng, "ab")
     >>> sorted(part_of.values())
     [1, 1, 2]
     """
@@ -145,7 +145,7 @@ def deal_groups(table, free, validation, test, rng, class_names):
         return missing[0].sum(), missing.sum(), uneven.sum()
 
     main = table.argmax(axis=1)  # the class of most of a group's images
-    strata = [[g for g in free if main[g] == i] for i in range(table.shape[1])]
+    strata = [free[main[free] == i] for i in range(table.shape[1])]
     if max(map(len, strata)) <= (validation > 0) + (test > 0):  # too few of each class
         strata = [free]
     deals = [deal(strata, validation, test, rng, "groups") for _ in range(_DEALS)]
