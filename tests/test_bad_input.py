@@ -167,7 +167,7 @@ def test_a_mode_that_pillow_cannot_convert():
         ({"channels": 4}, ("channels is 3 (colour) or 1 (grey)", "4")),
         ({"pad": 0}, ("pad fills up to a size",)),
         ({"size": (8, 8), "pad": 255}, ("pad", "from 0 (black) to 1 (white)", "255")),
-        ({"size": 8}, ("size is (width, height)", "8")),
+        ({"size": 8}, ("size is (height, width)", "8")),
     ],
 )
 def test_arguments_of_load_image(tmp_path, arguments, parts):
@@ -395,7 +395,7 @@ def test_a_file_that_vanishes_is_named(folder):
         ({"validation": 0.5, "test": 0.5}, ("less than 1 in sum", "0.5 and 0.5")),
         ({"test": -0.1}, ("shares from 0", "-0.1")),
         ({"channels": 2}, ("channels is 3", "2")),
-        ({"size": (8, 0)}, ("size is (width, height)",)),
+        ({"size": (8, 0)}, ("size is (height, width)",)),
         ({"pad": -1}, ("pad is a brightness",)),
     ],
 )
@@ -549,7 +549,7 @@ def test_the_cache_is_used_without_a_network(tmp_path, monkeypatch):
     [
         (lambda: ct.load_digits(split="writer"), ('"random" or "index"', "'writer'")),
         (lambda: ct.load_photos(crops=0), ("crops", "0")),
-        (lambda: ct.load_photos(size=(64, 301)), ("64 x 301", "(width, height)")),
+        (lambda: ct.load_photos(size=(301, 64)), ("301 x 64", "(height, width)")),
         (lambda: ct.load_photos(size=(0, 64)), ("0 x 64",)),
         (lambda: ct.load_photos(channels=2), ("channels",)),
         (lambda: ct.load_digit_strings(length=0), ("length", "0")),

@@ -334,10 +334,9 @@ def _shrunk_photographs(height, width):
 
 
 def _cut(photographs, count, size, rng):
-    height, width = size
     each = math.ceil(count / len(photographs))
     crops = [
-        _random_crops(photograph, (width, height), each, rng, name)
+        _random_crops(photograph, size, each, rng, name)
         for name, photograph in photographs
     ]
     return _LIGHT * rng.permutation(np.concatenate(crops))[:count]

@@ -1,6 +1,6 @@
 """Your own images: a folder or a zip with one sub-folder for each class.
 
-Sizes are ``(width, height)``, as in `images`.
+Sizes are ``(height, width)``, as in `images`.
 """
 
 import hashlib
@@ -51,7 +51,8 @@ def load_image_folder(
         The folder or zip; the names of its sub-folders, sorted, are the classes. Names
         are brought to Unicode's composed form (NFC).
     size : tuple of two ints
-        ``(width, height)`` in pixels to which each image is resized.
+        ``(height, width)`` in pixels to which each image is resized. A swapped pair
+        gives no error, but squashed images.
     channels : {3, 1}
         Colour or grey.
     validation, test : float
@@ -104,7 +105,7 @@ def load_image_folder(
     ...         for i in range(10):
     ...             picture = Image.new("L", (40, 30), brightness + i)
     ...             picture.save(Path(folder, name, f"{i}.png"))
-    ...     pictures = ct.load_image_folder(folder, size=(32, 24))
+    ...     pictures = ct.load_image_folder(folder, size=(24, 32))
     >>> pictures
     Dataset(2 classes, images of shape (24, 32, 3))
       train         12 images

@@ -18,7 +18,7 @@ class LazyImages:
     files : sequence of paths
         One image each.
     size : tuple of two ints
-        ``(width, height)`` in pixels.
+        ``(height, width)`` in pixels. A swapped pair gives no error.
     channels : {3, 1}
         Colour or grey.
     pad : float, optional
@@ -27,7 +27,7 @@ class LazyImages:
     Examples
     --------
     >>> import crnn_tutorial as ct
-    >>> images = ct.LazyImages(["a.png", "b.png"], size=(32, 24))
+    >>> images = ct.LazyImages(["a.png", "b.png"], size=(24, 32))
     >>> len(images), images.shape, images.dtype  # no file was opened
     (2, (2, 24, 32, 3), dtype('float32'))
     """
@@ -42,7 +42,7 @@ class LazyImages:
     @property
     def shape(self):
         """``(images, height, width, channels)``."""
-        return (len(self.files), self.size[1], self.size[0], self.channels)
+        return (len(self.files), *self.size, self.channels)
 
     def __len__(self):
         return len(self.files)

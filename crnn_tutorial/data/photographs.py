@@ -62,7 +62,8 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     Parameters
     ----------
     size : tuple of two ints
-        ``(width, height)`` of a crop in pixels, at most 384 x 300.
+        ``(height, width)`` of a crop in pixels, at most (300, 384). A swapped pair that
+        fits gives no error.
     crops : int
         How many from each photograph. A crop with hardly any contrast (standard
         deviation under 0.01: the black around the retina) is drawn again.
@@ -94,7 +95,7 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     Examples
     --------
     >>> import crnn_tutorial as ct
-    >>> photos = ct.load_photos(size=(48, 32), crops=2)
+    >>> photos = ct.load_photos(size=(32, 48), crops=2)
     >>> photos.train.images.shape
     (20, 32, 48, 3)
     >>> set(photos.train.targets.tolist()) & set(photos.test.targets.tolist())
@@ -126,13 +127,13 @@ def _photograph_path(photograph):
 
 
 def _random_crops(image, size, crops, rng, name):
-    width, height = size
+    height, width = size
     room = (image.shape[0] - height, image.shape[1] - width)
-    if min(*room) < 0 or min(width, height) < 1:
+    if min(*room) < 0 or min(size) < 1:
         raise ValueError(
-            f"A crop of {width} x {height} pixels does not fit into the photograph "
-            f"{name!r}, {image.shape[1]} x {image.shape[0]} pixels. size is (width, "
-            "height)."
+            f"A crop of {height} x {width} pixels does not fit into the photograph "
+            f"{name!r}, {image.shape[0]} x {image.shape[1]} pixels. size is (height, "
+            "width)."
         )
     cuts = np.empty((crops, height, width, image.shape[2]), np.float32)
     for i in range(crops):

@@ -206,7 +206,7 @@ def _as_array(images, input_shape=None):
     if len(input_shape or ()) not in (0, 4):
         return np.stack(list(images))  # clips
     _, height, width, channels = input_shape or (None,) * 4
-    return stack_images(images, (width, height) if height and width else None, channels)
+    return stack_images(images, (height, width) if height and width else None, channels)
 
 
 def _multiplications(model, split):

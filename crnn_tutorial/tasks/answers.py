@@ -133,7 +133,7 @@ def _as_array(images, input_shape):
     if ready and images.shape[1:] == input_shape[1:]:
         return check_images(images)
     _, height, width, channels = input_shape
-    size = (width, height) if height and width else None
+    size = (height, width) if height and width else None
     return stack_images(images, size, channels)
 
 

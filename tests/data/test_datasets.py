@@ -67,7 +67,7 @@ def test_split_and_dataset_cannot_be_changed():
 
 LOADERS = {
     "digits": lambda seed: ct.load_digits(seed),
-    "photos": lambda seed: ct.load_photos(size=(24, 16), crops=2, seed=seed),
+    "photos": lambda seed: ct.load_photos(size=(16, 24), crops=2, seed=seed),
     "strings": lambda seed: ct.load_digit_strings(
         sizes=(20, 5, 5), seed=seed, width=160
     ),
@@ -236,7 +236,7 @@ def test_photographs_are_split_by_photograph_and_colour():
 
 
 def test_crops_are_parts_of_their_photographs_at_several_places():
-    photos = ct.load_photos(size=(24, 16), crops=3)
+    photos = ct.load_photos(size=(16, 24), crops=3)
     places = []
     for split in splits_of(photos):
         for crop, target in zip(split.images, split.targets, strict=True):
@@ -259,8 +259,8 @@ def test_crops_are_parts_of_their_photographs_at_several_places():
 
 
 def test_channels_of_photographs():
-    colour = ct.load_photos(size=(24, 16), crops=1)
-    grey = ct.load_photos(size=(24, 16), crops=1, channels=1)
+    colour = ct.load_photos(size=(16, 24), crops=1)
+    grey = ct.load_photos(size=(16, 24), crops=1, channels=1)
     assert grey.input_shape == (16, 24, 1)
     is_grey = {
         colour.class_names[target]: bool((image == image[:, :, :1]).all())
@@ -335,7 +335,7 @@ def test_each_file_once_with_its_class(tmp_path, load):
     (folder / "a" / ".DS_Store").write_text("?")
     (folder / "a" / "Thumbs.db").write_text("?")
     (folder / "readme.md").write_text("beside the classes")
-    data = load(folder, (6, 4), channels=1)
+    data = load(folder, (4, 6), channels=1)
     assert data.class_names == ("a", "b", "c") and data.input_shape == (4, 6, 1)
     found = Counter()
     for split in splits_of(data):
@@ -347,7 +347,7 @@ def test_each_file_once_with_its_class(tmp_path, load):
 @pytest.mark.parametrize("load", FOLDER_LOADERS)
 def test_the_folder_split_is_stratified(tmp_path, load):
     folder = build_folder(tmp_path, {"a": 40, "b": 20, "c": 3, "d": 1})
-    data = load(folder, (6, 4), validation=0.2, test=0.1)
+    data = load(folder, (4, 6), validation=0.2, test=0.1)
     counts = [
         np.bincount(split.targets, minlength=4).tolist() for split in splits_of(data)
     ]
@@ -375,7 +375,7 @@ def test_shares(count, shares, expected):
 @pytest.mark.parametrize("load", FOLDER_LOADERS)
 def test_copies_stay_in_one_split(tmp_path, load):
     folder = build_folder(tmp_path, {"a": 12, "b": 12}, copies=2)
-    data = load(folder, (6, 4), validation=0.25, test=0.25)
+    data = load(folder, (4, 6), validation=0.25, test=0.25)
     parts = [Counter(brightness_of(split)) for split in splits_of(data)]
     assert all(set(part.values()) == {3} for part in parts)
     assert [len(part) for part in parts] == [12, 6, 6]
@@ -384,22 +384,22 @@ def test_copies_stay_in_one_split(tmp_path, load):
 
 def test_the_split_is_the_same_on_disk_and_follows_from_the_seed(tmp_path):
     folder = build_folder(tmp_path, {"a": 20, "b": 20})
-    loaded, lazy = (load(folder, (6, 4), seed=5) for load in FOLDER_LOADERS)
+    loaded, lazy = (load(folder, (4, 6), seed=5) for load in FOLDER_LOADERS)
     assert same(loaded, lazy)
-    other = ct.load_image_folder(folder, (6, 4), seed=6)
+    other = ct.load_image_folder(folder, (4, 6), seed=6)
     assert set(brightness_of(loaded.test)) != set(brightness_of(other.test))
 
 
 def test_training_images_of_a_folder_are_shuffled(tmp_path):
     folder = build_folder(tmp_path, {"a": 20, "b": 20})
-    targets = ct.load_image_folder(folder, (6, 4)).train.targets
+    targets = ct.load_image_folder(folder, (4, 6)).train.targets
     assert (np.diff(targets) < 0).any()
 
 
 def test_pad_and_channels_reach_the_images(tmp_path):
     folder = build_folder(tmp_path, {"a": 5, "b": 5})
     for load in FOLDER_LOADERS:
-        data = load(folder, (6, 8), channels=1, pad=1)
+        data = load(folder, (8, 6), channels=1, pad=1)
         image = data.train.images[0]
         assert image.shape == (8, 6, 1)
         assert (image[:2] == 1).all() and (image[2:6] < 1).all()
@@ -410,7 +410,7 @@ def test_pad_and_channels_reach_the_images(tmp_path):
 
 def test_lazy_images_load_only_what_is_asked_for(tmp_path, monkeypatch):
     folder = build_folder(tmp_path, {"a": 10, "b": 10})
-    images = load_lazily(folder, (6, 4), channels=1).train.images
+    images = load_lazily(folder, (4, 6), channels=1).train.images
     opened = []
     load_image = lazy_images.load_image
     monkeypatch.setattr(
@@ -437,7 +437,7 @@ def test_lazy_images_load_only_what_is_asked_for(tmp_path, monkeypatch):
 
 def test_lazy_images_load_a_batch_at_a_time(tmp_path):
     images = load_lazily(
-        build_folder(tmp_path, {"a": 10, "b": 10}), (6, 4)
+        build_folder(tmp_path, {"a": 10, "b": 10}), (4, 6)
     ).train.images
     batches = list(images.batches(5))
     assert [len(batch) for batch in batches] == [5, 5, 2]
@@ -445,7 +445,7 @@ def test_lazy_images_load_a_batch_at_a_time(tmp_path):
 
 
 def test_a_slice_of_a_lazy_split_is_loaded(tmp_path):
-    data = load_lazily(build_folder(tmp_path, {"a": 9, "b": 9}), (6, 4))
+    data = load_lazily(build_folder(tmp_path, {"a": 9, "b": 9}), (4, 6))
     part = data.train[:3]
     assert isinstance(part.images, np.ndarray) and len(part) == 3
     assert np.array_equal(part.targets, data.train.targets[:3])
@@ -457,12 +457,12 @@ def test_a_slice_of_a_lazy_split_is_loaded(tmp_path):
 def test_the_identity_of_lazy_images_follows_the_bytes(tmp_path):
     build_folder(tmp_path, {"a": 2})
     files = [tmp_path / "a" / "0.png", tmp_path / "a" / "1.png"]
-    identities = [ct.LazyImages(files, (6, 4)).identity for _ in range(2)]
+    identities = [ct.LazyImages(files, (4, 6)).identity for _ in range(2)]
     assert identities[0] == identities[1]
-    assert ct.LazyImages(files, (6, 4), pad=0).identity != identities[0]
-    assert ct.LazyImages(files[::-1], (6, 4)).identity != identities[0]
+    assert ct.LazyImages(files, (4, 6), pad=0).identity != identities[0]
+    assert ct.LazyImages(files[::-1], (4, 6)).identity != identities[0]
     Image.new("L", (6, 4), 200).save(files[1])
-    assert ct.LazyImages(files, (6, 4)).identity != identities[0]
+    assert ct.LazyImages(files, (4, 6)).identity != identities[0]
 
 
 # Strings of digits

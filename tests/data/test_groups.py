@@ -53,7 +53,7 @@ def patient(name):
 
 
 def load(path, **options):
-    return ct.load_image_folder(path, (6, 4), channels=1, **options)
+    return ct.load_image_folder(path, (4, 6), channels=1, **options)
 
 
 def split_of_each(data, shades):

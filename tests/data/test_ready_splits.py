@@ -49,7 +49,7 @@ def from_windows(path, files):
 
 
 def load(path, **options):
-    return ct.load_image_folder(path, (6, 4), channels=1, **options)
+    return ct.load_image_folder(path, (4, 6), channels=1, **options)
 
 
 def shades(split):
