@@ -214,22 +214,22 @@ def stack_images(images, size=None, channels=None):
     >>> ct.stack_images([white, np.zeros((32, 40))]).shape
     (2, 32, 40, 1)
     """
-    single = one_by_one(images)
-    loaded = [
-        _numbered(i, image, lambda image: load_image(image, size, channels))
-        for i, image in enumerate(single)
-    ]
-    if not loaded:
-        raise ValueError("There is no image to stack: the list is empty.")
-    first = loaded[0].shape
-    for i, image in enumerate(loaded):
-        if image.shape != first:
+    loaded = []
+    for i, image in enumerate(one_by_one(images)):
+        try:
+            loaded.append(load_image(image, size, channels))
+        except ValueError as error:
+            raise ValueError(f"images[{i}]: {error}") from error
+        first, shape = loaded[0].shape, loaded[i].shape
+        if shape != first:
             raise ValueError(
                 "Images in one array have one size (height, width, channels), but "
-                f"images[0] has {first} and images[{i}] has {image.shape}. Pass size="
+                f"images[0] has {first} and images[{i}] has {shape}. Pass size="
                 "(height, width) and channels, or for lines of text call "
                 "ct.stack_text_images."
             )
+    if not loaded:
+        raise ValueError("There is no image to stack: the list is empty.")
     return np.stack(loaded)
 
 
@@ -273,14 +273,6 @@ def one_by_one(images):
     if not images.size:
         raise ValueError(f"images are empty: the shape is {images.shape}.")
     return list(images)
-
-
-def _numbered(number, image, load):
-    """Load one of several images; an error says which one it is."""
-    try:
-        return load(image)
-    except ValueError as error:
-        raise ValueError(f"images[{number}]: {error}") from error
 
 
 def normalize(images):
@@ -339,8 +331,7 @@ def _resize_picture(picture, size, pad):
     if inner == size:
         return resized
     brightness = round(255 * pad)
-    colours = {"L": brightness, "RGB": (brightness,) * 3}
-    colour = colours.get(picture.mode, (brightness,) * 3 + (255,))
+    colour = brightness if picture.mode == "L" else (brightness,) * 3  # opaque, if RGBA
     canvas = Image.new(picture.mode, size[::-1], colour)
     canvas.paste(resized, (left, top))
     return canvas

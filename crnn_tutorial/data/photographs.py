@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.images import load_image
 from crnn_tutorial.data.splits import Dataset, Split
 
@@ -48,6 +49,10 @@ _PHOTOGRAPHS = tuple(
         ("moon", "skimage", "moon.png", False, "not recorded", "none stated"),
     )
 )
+
+PHOTOS_SOURCE = "; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS)
+
+PHOTOS_LICENCE = "; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS)
 
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
@@ -101,8 +106,7 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     >>> set(photos.train.targets.tolist()) & set(photos.test.targets.tolist())
     set()
     """
-    if crops < 1:
-        raise ValueError(f"crops is how many for each photograph, but got {crops}.")
+    check_count("crops", crops)
     rng = np.random.default_rng(seed)
     images = []
     for photograph in _PHOTOGRAPHS:
@@ -113,8 +117,8 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     return Dataset(
         *(everything[np.isin(targets, part)] for part in _split_photographs(rng)),
         class_names=tuple(photograph.name for photograph in _PHOTOGRAPHS),
-        source="; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS),
-        licence="; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS),
+        source=PHOTOS_SOURCE,
+        licence=PHOTOS_LICENCE,
     )
 
 
