@@ -28,6 +28,12 @@ from crnn_tutorial.data.splits import Dataset
 
 _ANY_START = "each clip stands in both classes with each of its frames as the first"
 
+_BOTH_SIDES = "each pair starts on both sides, bounces off and passes through"
+
+_EACH_PATH = "each digit takes each path, forward and backward"
+
+_TASKS = ("direction", "order", "bounce", "digit")
+
 _LIGHT = 0.5  # of the photographs, so that the white digits stand out
 
 
@@ -172,8 +178,7 @@ def _compose(task, sizes, frames, size, digits, seed, dark=False):
     """Compose all splits, over photographs or in the dark."""
     height, width = _check_canvas(size, _DIGIT, 2 * _DIGIT)
     _check_frames(frames, 5 if task == "order" else 3, width)
-    compose, count_alike, reason = _TASKS[task]
-    alike = count_alike(frames, len(digits))
+    compose, class_names, alike, reason = _about(task, frames, digits)
     sizes = _check_sizes(sizes, alike, reason)
     rng = np.random.default_rng(seed)
     known = load_digits(seed)
@@ -188,7 +193,7 @@ def _compose(task, sizes, frames, size, digits, seed, dark=False):
     photos = ["", ""] if dark else [f"; {PHOTOS_SOURCE}", f"; {PHOTOS_LICENCE}"]
     return Dataset(
         *splits,
-        class_names=_class_names(task, digits),
+        class_names=class_names,
         source=f"composed from: {DIGITS_SOURCE}{photos[0]}",
         licence=f"{DIGITS_LICENCE}{photos[1]}",
     )
@@ -247,21 +252,18 @@ def _which_digit(split, backgrounds, frames, digits, rng):
     return classes
 
 
-# task: (how to compose it, clips that show the same digits and photograph, why)
-_TASKS = {
-    "direction": (_direction, lambda frames, digits: 2 * frames, _ANY_START),
-    "order": (_order, lambda frames, digits: 2 * frames, _ANY_START),
-    "bounce": (
-        _bounce,
-        lambda frames, digits: 4,
-        "each pair starts on both sides, bounces off and passes through",
-    ),
-    "digit": (
-        _which_digit,
-        lambda frames, digits: 2 * digits,
-        "each digit takes each path, forward and backward",
-    ),
-}
+def _about(task, frames, digits):
+    """How to compose a task, its classes, how many clips are alike, and why so."""
+    one, other = digits[0], digits[-1]
+    names = "to the right", "to the left"
+    orders = f"{one} then {other}", f"{other} then {one}"
+    meetings = "bounce off", "pass through"
+    return {
+        "direction": (_direction, names, 2 * frames, _ANY_START),
+        "order": (_order, orders, 2 * frames, _ANY_START),
+        "bounce": (_bounce, meetings, 4, _BOTH_SIDES),
+        "digit": (_which_digit, tuple(digits), 2 * len(digits), _EACH_PATH),
+    }[task]
 
 
 def _draw(split, digit, count, rng):
@@ -320,15 +322,6 @@ def _backgrounds(photographs, count, size, rng):
         whole = resize_image(whole, small)
         crops.append(_random_crops(whole, size, each, rng, photograph.name))
     return _LIGHT * rng.permutation(np.concatenate(crops))[:count]
-
-
-def _class_names(task, digits):
-    return {
-        "direction": ("to the right", "to the left"),
-        "order": tuple(f"{a} then {b}" for a, b in (digits[:2], digits[1::-1])),
-        "bounce": ("bounce off", "pass through"),
-        "digit": tuple(digits),
-    }[task]
 
 
 def _check_frames(frames, least, width):

@@ -159,13 +159,10 @@ class _Picture(NamedTuple):
 
 
 def _images(pictures, look, in_memory):
-    images = LazyImages([one.place for one in pictures], *look)
+    lazy = LazyImages([one.place for one in pictures], *look)
     if not in_memory:
-        return images
-    loaded = np.empty(images.shape, images.dtype)
-    for pixels, one in zip(loaded, pictures, strict=True):
-        pixels[:] = one.image
-    return loaded
+        return lazy
+    return np.array([one.image for one in pictures], lazy.dtype).reshape(lazy.shape)
 
 
 def _read_folder(path, look, skip_unreadable, keep):
