@@ -39,16 +39,16 @@ from .data.digit_strings import (
     load_digit_strings,
 )
 from .data.folders import (
-    ImageStream,
-    LazyImages,
     load_image_folder,
-    stream_image_folder,
 )
 from .data.images import (
     load_image,
     normalize,
     resize_image,
     stack_images,
+)
+from .data.lazy_images import (
+    LazyImages,
 )
 from .data.patches import (
     from_patches,
@@ -191,7 +191,6 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "ExactMatch",
-    "ImageStream",
     "Interval",
     "Judgement",
     "LazyImages",
@@ -278,7 +277,6 @@ __all__ = [
     "stack_images",
     "stack_text_images",
     "stored_scores",
-    "stream_image_folder",
     "tasks",
     "to_patches",
     "trace_shapes",

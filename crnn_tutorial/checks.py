@@ -65,8 +65,8 @@ def check_pixels(name, values):
     Examples
     --------
     >>> from crnn_tutorial.checks import check_pixels
-    >>> check_pixels("size is (width, height)", (32, 24))
-    (32, 24)
+    >>> check_pixels("size is (height, width)", (24, 32))
+    (24, 32)
     """
     try:
         first, second = (operator.index(value) for value in values)

@@ -273,7 +273,7 @@ def test_splits_share_no_photograph(monkeypatch):
         ({"task": "order", "frames": 4}, "frames is from 5 to"),
         ({"frames": 33}, "to the width, 32, but got 33"),
         ({"size": (7, 32)}, r"at least \(8, 16\), but got \(7, 32\)"),
-        ({"size": (16, 385)}, "385 x 16 pixels does not fit"),
+        ({"size": (16, 385)}, "16 x 385 pixels does not fit"),
         ({"sizes": (40, 16, 16)}, r"multiples of 16.*nearest are \(32, 16, 16\)"),
         ({"task": "bounce", "sizes": (4, 4, 2)}, "multiples of 4, as each pair"),
         ({"task": "digit", "digits": "012", "sizes": (6, 6, 8)}, "multiples of 6"),

@@ -103,14 +103,6 @@ class TestEvaluate:
         assert found.multiplications == 3 * 3
         assert (found.images, found.seconds) == (8, 1.5)
 
-    def test_a_shuffled_stream_gives_the_same_as_its_images(self, monkeypatch):
-        monkeypatch.setattr(evaluation, "_STREAM_BATCH", 3)
-        stream = Stream()
-        whole, found = (evaluate(show_answer(), s) for s in (SPLIT, stream))
-        assert found.per_image.tolist() == whole.per_image.tolist()
-        assert found.multiplications == whole.multiplications
-        assert stream.images.asked == [3, 3, 2], "never loaded as a whole"
-
     def test_a_layer_that_cannot_be_counted_leaves_a_dash(self):
         inputs = keras.Input((4, 4, 1))
         x = keras.layers.Conv2DTranspose(2, 3)(inputs)
@@ -364,7 +356,7 @@ class TestTrainAndEvaluate:
             evaluation.train_and_evaluate(rivals, {"one": DATASET}, **options)
 
     def test_a_stream_is_trained_on_as_a_stream(self, calls):
-        dataset = Dataset(Stream(), SPLIT, Stream(), ("a", "b", "c"), "here", "none")
+        dataset = Dataset(Stream(), SPLIT, SPLIT, ("a", "b", "c"), "here", "none")
         found = evaluation.train_and_evaluate(
             {"right": show_answer}, dataset, batch_size=2, epochs=1
         )
