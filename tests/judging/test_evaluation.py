@@ -272,6 +272,8 @@ def calls(monkeypatch):
     noted = []
 
     def train(model, images, targets, batch_size, epochs, *, seed, **options):
+        if isinstance(images, Split):
+            images, targets = images.images, images.targets
         call = {"seed": seed, "epochs": epochs, "images": images, "targets": targets}
         noted.append({**call, **options})
         history = {"loss": [2.0, np.float32(1 / 3)], "val_loss": [1.0, np.nan]}
@@ -361,7 +363,6 @@ class TestTrainAndEvaluate:
             {"right": show_answer}, dataset, batch_size=2, epochs=1
         )
         assert calls[1]["images"] is dataset.train
-        assert calls[1]["targets"] is None
         assert found["right"].score == 6 / 8
 
     def test_classifiers_are_copied_seeded_and_fitted(self, calls):
