@@ -83,29 +83,31 @@ class Classify(heads.Head):
             int(self.num_classes), activation="softmax", name="probabilities"
         )(x)
 
-    def encode(self, labels):
+    def encode(self, targets):
         """Turn integer or one-hot labels ``(n,)`` or ``(n, classes)`` into integers."""
-        labels = np.asarray(labels)
-        if labels.dtype == object:  # a table's column
-            labels = np.array(labels.tolist())
-        if labels.ndim == 2 and labels.shape[1] == self.num_classes:
-            if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
+        targets = np.asarray(targets)
+        if targets.dtype == object:  # a table's column
+            targets = np.array(targets.tolist())
+        if targets.ndim == 2 and targets.shape[1] == self.num_classes:
+            if not (
+                np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()
+            ):
                 raise ValueError(
                     "One-hot labels have exactly one 1 in each row and 0 elsewhere."
                 )
-            return labels.argmax(axis=1)
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            return targets.argmax(axis=1)
+        if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
             raise ValueError(
                 f"Labels are integers of shape (n,) or one-hot rows of shape "
-                f"(n, {self.num_classes}), but got {labels.dtype} of shape "
-                f"{labels.shape}."
+                f"(n, {self.num_classes}), but got {targets.dtype} of shape "
+                f"{targets.shape}."
             )
-        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
+        if targets.size and not 0 <= targets.min() <= targets.max() < self.num_classes:
             raise ValueError(
                 f"Labels run from 0 to {self.num_classes - 1} for {self.num_classes} "
-                f"classes, but got {labels.min()} to {labels.max()}."
+                f"classes, but got {targets.min()} to {targets.max()}."
             )
-        return labels
+        return targets
 
     def decode(self, outputs):
         """Turn probabilities ``(n, classes)`` into the most probable class ``(n,)``."""

@@ -96,9 +96,9 @@ class ReadText(Read):
         characters = self.alphabet.characters
         return CharacterLogits(characters, name="logits")(sequence, mask)
 
-    def encode(self, texts):
+    def encode(self, targets):
         """Turn texts into padded classes ``(n, longest)``."""
-        return self.alphabet.encode(_as_str(texts))
+        return self.alphabet.encode(_as_str(targets))
 
     def check(self, model, images, encoded, targets):
         """Refuse a text that needs more steps than its image has: an infinite loss."""
@@ -168,9 +168,9 @@ class ReadPositions(Read):
             self.alphabet.characters, int(self.positions), name="probabilities"
         )(x)
 
-    def encode(self, texts):
+    def encode(self, targets):
         """Turn texts into classes ``(n, positions)``."""
-        return self.alphabet.encode(_as_str(texts), self.positions)
+        return self.alphabet.encode(_as_str(targets), self.positions)
 
     def weigh(self, weights):
         """Each position has a loss of its own."""
@@ -372,13 +372,13 @@ def extend_alphabet(model, characters):
     return copy
 
 
-def _add_classes(weights, number, positions):
+def _add_classes(weights, count, positions):
     """Give each position so many classes more, of the mean score of the others."""
     each = weights.reshape(*weights.shape[:-1], positions, -1)  # (..., classes)
     mean = each.mean(axis=-1, keepdims=True)
     if weights.ndim == 1:  # the bias
         mean = mean - LESS
-    each = np.concatenate([each, *[mean] * number], axis=-1)
+    each = np.concatenate([each, *[mean] * count], axis=-1)
     return each.reshape(*weights.shape[:-1], -1)
 
 

@@ -136,7 +136,7 @@ class Alphabet:
         Parameters
         ----------
         classes : array of int
-            ``(number, length)``, each from 0 to ``len(characters)``.
+            ``(texts, length)``, each from 0 to ``len(characters)``.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from crnn_tutorial.data.text.pen import BACKGROUNDS, Pen
 
 def render_text_lines(
     texts,
-    number=None,
+    count=None,
     *,
     fonts="train",
     photographs=None,
@@ -39,7 +39,7 @@ def render_text_lines(
     texts : sequence of str or Alphabet
         What to draw, in this order; empty texts are background alone. From an alphabet,
         random words are made (without its spaces).
-    number : int, optional
+    count : int, optional
         How many lines. Needed with an alphabet; with texts: so many, drawn at random.
     fonts : {"train", "validation", "test"} or list of paths
         Fonts that come with Matplotlib and Pillow, or your own files (TrueType or
@@ -102,7 +102,7 @@ def render_text_lines(
     ['4579', '0189', '2384']
     """
     rng = np.random.default_rng(seed)
-    words = _check_texts(texts, number, length)
+    words = _check_texts(texts, count, length)
     pen = Pen(
         words.characters,
         fonts=fonts,
@@ -115,7 +115,7 @@ def render_text_lines(
         blur=blur,
         contrast=contrast,
     )
-    texts = list(words.texts) if number is None else words.draw(number, rng)
+    texts = list(words.texts) if count is None else words.draw(count, rng)
     return Split(pen.draw(texts, rng), texts)
 
 
@@ -214,10 +214,10 @@ class _Words(NamedTuple):
     characters: str
     lengths: tuple
 
-    def draw(self, number, rng):
+    def draw(self, count, rng):
         if self.texts:
-            return [self.texts[i] for i in rng.integers(len(self.texts), size=number)]
-        lengths = rng.integers(self.lengths[0], self.lengths[1] + 1, number)
+            return [self.texts[i] for i in rng.integers(len(self.texts), size=count)]
+        lengths = rng.integers(self.lengths[0], self.lengths[1] + 1, count)
         letters = rng.integers(len(self.characters), size=lengths.sum())
         text = "".join(self.characters[i] for i in letters)
         ends = np.cumsum([0, *lengths]).tolist()
@@ -229,12 +229,12 @@ class _Words(NamedTuple):
         return self.texts or tuple(c * longest for c in self.characters)
 
 
-def _check_texts(texts, number, length):
-    if number is not None:
-        check_count("number", number)
+def _check_texts(texts, count, length):
+    if count is not None:
+        check_count("count", count)
     if isinstance(texts, Alphabet):
-        if number is None:
-            raise ValueError("From an alphabet, say how many lines: number=100.")
+        if count is None:
+            raise ValueError("From an alphabet, say how many lines: count=100.")
         characters = "".join(c for c in texts.characters if not c.isspace())
         if not characters:
             raise ValueError("The alphabet has only spaces: there is nothing to draw.")

@@ -146,17 +146,17 @@ class Pen:
             image[:, : line.width, 0] = self._paint(ink, style, rng)
         return images
 
-    def _draw_styles(self, number, rng):
+    def _draw_styles(self, count, rng):
         def within(low, high):
-            return (low + (high - low) * rng.random(number)).tolist()
+            return (low + (high - low) * rng.random(count)).tolist()
 
         margins = _MARGINS[0], _MARGINS[1] * self.height
         return [
             _Style(self.fonts[font], self.backgrounds[kind], int(size), *rest)
             for font, kind, size, *rest in zip(
-                rng.integers(len(self.fonts), size=number),
-                rng.integers(len(self.backgrounds), size=number),
-                rng.integers(self.sizes[0], self.sizes[1] + 1, number),
+                rng.integers(len(self.fonts), size=count),
+                rng.integers(len(self.backgrounds), size=count),
+                rng.integers(self.sizes[0], self.sizes[1] + 1, count),
                 within(*self.slants),
                 within(*self.spacings),
                 within(*self.blurs),
