@@ -154,6 +154,7 @@ class Alphabet:
 
 def _join(characters):
     """Return an alphabet's characters as one str, whatever they came in."""
+    characters = getattr(characters, "characters", characters)  # another alphabet
     if isinstance(characters, str):
         return characters
     try:
