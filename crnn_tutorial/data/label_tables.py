@@ -26,13 +26,7 @@ _TEXT = set(
 
 _WORDS = 20  # that the name of a file has at most
 
-_SEPARATORS = {
-    "\t": "a tab",
-    ",": "a comma",
-    ";": "a semicolon",
-    "|": "a bar",
-    " ": "a blank",
-}
+_MARKS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "blank"}
 
 
 class Table(NamedTuple):
@@ -77,8 +71,7 @@ class Namer:
 
     def __init__(self, names, images):
         names, images = list(names), list(images)
-        self._exact = _Index(names, images, str)
-        self._any_case = _Index(names, images, str.casefold)
+        self._indexes = [_Index(names, images, write) for write in (str, str.casefold)]
 
     def find(self, entry, folder=""):
         """Return the file, or None if no file or more than one is meant.
@@ -87,9 +80,8 @@ class Namer:
         Small and capital letters count only where files differ in nothing else.
         """
         entry = clean(entry).replace("\\", "/")
-        if not entry:
-            return None
-        return self._exact.find(entry, folder) or self._any_case.find(entry, folder)
+        meant = (index.find(entry, folder) for index in self._indexes if entry)
+        return next(filter(None, meant), None)
 
 
 class _Index:
@@ -218,29 +210,106 @@ def read_table(content, name, namer, columns=None):
     >>> read_table("label;id\nAB;0\nC D;1\n", "labels.csv", namer)
     Table(texts={'0.png': 'AB', '1.png': 'C D'}, columns="columns 'id' and 'label'")
     """
-    sheet = _choose_dialect(content, name, namer)
-    if not sheet.rows:
-        raise ValueError(f"{name} is empty: expected rows of a file and its text.")
-    if columns is None:
-        file, text = _find_columns(sheet)
-    else:
-        file, text = (_position(column, sheet) for column in columns)
-    first = sheet.rows[0][1]
-    titled = columns is not None and isinstance(columns[0], str)
-    titled = titled or _is_heading(sheet, file)
-    said = f"columns {file + 1} and {text + 1}"
-    if titled:
-        said = f"columns {clean(first[file])!r} and {clean(first[text])!r}"
-    texts = {}
-    for line, cells in sheet.rows[1:] if titled else sheet.rows:
-        if len(cells) != sheet.width:
-            raise _wrong_width(sheet, line, cells)
-        _add_text(texts, sheet.file_of(cells[file]), cells[text], name, line)
-    return Table(texts, said)
+    return open_table(content, name, namer).read(columns)
 
 
-def names_files(content, name, namer):
-    """Whether most of the rows of a table name a file.
+def add_text(texts, name, text, where):
+    """Note the text of a file, or say that it has two.
+
+    Parameters
+    ----------
+    texts : dict
+        File -> text; it grows.
+    name, text : str
+        Of the file.
+    where : str
+        Where it stands, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the file has another text already.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.label_tables import add_text
+    >>> texts = {"a.png": "seven"}
+    >>> add_text(texts, "b.png", " eight", "labels.csv, line 2")
+    >>> texts
+    {'a.png': 'seven', 'b.png': 'eight'}
+    """
+    text = clean(text)
+    if texts.setdefault(name, text) != text:
+        raise ValueError(
+            f"{where}: {name} has two texts, {texts[name]!r} and {text!r}."
+        )
+
+
+class Sheet(NamedTuple):
+    """The rows of a table, split into cells.
+
+    Parameters
+    ----------
+    name : str
+        The file of the table.
+    namer : Namer
+        Of the files there are.
+    separator : str
+        Between two columns.
+    rows : list of tuple
+        The line and the cells of each row that is not empty.
+    width : int
+        The number of columns that most of the rows have.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.label_tables import Namer, Sheet
+    >>> sheet = Sheet("t.csv", Namer(["0.png"], ["0.png"]), ",", [(1, ["0", "a"])], 2)
+    >>> sheet.read()
+    Table(texts={'0.png': 'a'}, columns='columns 1 and 2')
+    """
+
+    name: str
+    namer: Namer
+    separator: str
+    rows: list
+    width: int
+
+    def find(self, entry):
+        """Return the file that an entry means, or None."""
+        return self.namer.find(entry, posixpath.dirname(self.name))
+
+    def named(self):
+        """Count the rows in which an entry names a file."""
+        return sum(any(map(self.find, cells)) for _, cells in self.rows if cells[1:])
+
+    def read(self, columns=None):
+        """Return what the table says of each file: see `read_table`."""
+        if not self.rows:
+            raise ValueError(
+                f"{self.name} is empty: expected rows of a file and its text."
+            )
+        if columns is None:
+            file, text = _find_columns(self)
+        else:
+            file, text = (_position(column, self) for column in columns)
+        (_, first), *others = self.rows
+        said = f"columns {file + 1} and {text + 1}"
+        titled = columns is not None and isinstance(columns[0], str)
+        if titled := titled or _is_heading(self, file):
+            said = f"columns {clean(first[file])!r} and {clean(first[text])!r}"
+        folder, texts = posixpath.dirname(self.name), {}
+        for line, cells in others if titled else self.rows:
+            if len(cells) != self.width:
+                raise _wrong_width(self, line, cells)
+            entry = posixpath.join(folder, clean(cells[file]).replace("\\", "/"))
+            name = self.find(cells[file]) or posixpath.normpath(entry)
+            add_text(texts, name, cells[text], f"{self.name}, line {line}")
+        return Table(texts, said)
+
+
+def open_table(content, name, namer):
+    r"""Split the rows by that separator with which most of them name a file.
 
     Parameters
     ----------
@@ -249,7 +318,7 @@ def names_files(content, name, namer):
 
     Returns
     -------
-    bool
+    Sheet
 
     Raises
     ------
@@ -258,60 +327,28 @@ def names_files(content, name, namer):
 
     Examples
     --------
-    >>> from crnn_tutorial.data.label_tables import Namer, names_files
+    >>> from crnn_tutorial.data.label_tables import Namer, open_table
     >>> namer = Namer(["0.png"], ["0.png"])
-    >>> [names_files(text, "a.txt", namer) for text in ("0.png seven", "Read me.")]
-    [True, False]
+    >>> sheet = open_table("0.png seven", "labels.txt", namer)
+    >>> sheet.separator, sheet.named()
+    (' ', 1)
     """
-    sheet = _choose_dialect(content, name, namer)
-    return 2 * sheet.named() >= max(len(sheet.rows), 1)
-
-
-class _Sheet(NamedTuple):
-    """The rows of a table, split into cells."""
-
-    name: str
-    namer: Namer
-    separator: str
-    rows: list  # of (line, cells)
-    width: int  # the number of columns that most of the rows have
-
-    def find(self, entry):
-        """Return the file that an entry means, or None."""
-        return self.namer.find(entry, posixpath.dirname(self.name))
-
-    def file_of(self, entry):
-        """Return the file that an entry means, or the name that is written there."""
-        written = posixpath.join(
-            posixpath.dirname(self.name), clean(entry).replace("\\", "/")
-        )
-        return self.find(entry) or posixpath.normpath(written)
-
-    def named(self):
-        """Count the rows in which an entry names a file."""
-        found = (any(map(self.find, cells)) for _, cells in self.rows if cells[1:])
-        return sum(found)
-
-
-def _choose_dialect(content, name, namer):
-    """Split the rows by that separator with which most of them name a file."""
     sheets, errors = [], []
-    order = sorted(_SEPARATORS, key=lambda mark: mark == "," and name[-4:] != ".csv")
+    order = sorted(_MARKS, key=lambda mark: mark == "," and name[-4:] != ".csv")
     for separator in order:
         try:
             rows = list(_split_rows(content, name, namer, separator))
         except ValueError as error:
             errors.append(error)
         else:
-            sheets.append(_Sheet(name, namer, separator, rows, _usual_width(rows)))
-    best = max(sheets, key=lambda sheet: sheet.named())
+            sheets.append(Sheet(name, namer, separator, rows, _usual_width(rows)))
+    best = max(sheets, key=Sheet.named)
     if best.named():
         return best
     if errors:
         raise errors[0]
     usual = "\t" if name.lower().endswith(".tsv") else ","
-    several = [sheet for sheet in sheets if sheet.width > 1]
-    return min(several or sheets, key=lambda sheet: sheet.separator != usual)
+    return max(sheets, key=lambda sheet: (sheet.width > 1, sheet.separator == usual))
 
 
 def _usual_width(rows):
@@ -363,17 +400,16 @@ def _find_columns(sheet):
     heading = [_word(cell) for cell in sheet.rows[0][1]]
     cells = [cells for _, cells in sheet.rows if len(cells) == sheet.width]
     scores = []
-    for column in range(sheet.width):
-        entries = [row[column] for row in cells]
-        found = [bool(sheet.find(entry)) for entry in entries]
-        ending = [find and "." in e for find, e in zip(found, entries, strict=True)]
-        known = column < len(heading) and heading[column] in _FILE
-        scores.append((sum(ending), 2 * sum(found) >= len(found) and known, sum(found)))
-    file = max(range(sheet.width), key=lambda column: (scores[column], -column))
+    for column, entries in enumerate(zip(*cells, strict=True)):
+        found = [entry for entry in entries if sheet.find(entry)]
+        endings, half = sum("." in entry for entry in found), len(cells) / 2
+        known = len(found) >= half and _FILE.issuperset(heading[column : column + 1])
+        scores.append((endings, known, len(found)))
+    file = max(range(sheet.width), key=scores.__getitem__)
     others = [column for column in range(sheet.width) if column != file]
     others = [c for c in others if any(row[c].strip() for row in cells)] or others
-    titled = [c for c in others if c < len(heading) and heading[c] in _TEXT]
-    if sheet.width > 1 and len(others) > 1 and len(titled) == 1:
+    titled = [c for c in others if _TEXT.intersection(heading[c : c + 1])]
+    if len(others) > 1 and len(titled) == 1:
         others = titled
     if len(others) != 1:
         line, row = next(row for row in sheet.rows if len(row[1]) == sheet.width)
@@ -404,30 +440,19 @@ def _is_heading(sheet, file):
         return True
     others = [cells[file] for _, cells in sheet.rows[1:] if len(cells) == sheet.width]
     found = [entry for entry in others if sheet.find(entry)]
-    return not _has_ending(first[file]) and len(found) > len(others) / 2
-
-
-def _has_ending(entry):
-    return posixpath.splitext(clean(entry))[1].lower() in image_endings()
+    ending = posixpath.splitext(clean(first[file]))[1].lower()
+    return ending not in image_endings() and 2 * len(found) > len(others)
 
 
 def _word(cell):
     return re.sub(r"[\W_]+", "", clean(cell).casefold())
 
 
-def _add_text(texts, name, text, table, line):
-    text = clean(text)
-    if texts.setdefault(name, text) != text:
-        raise ValueError(
-            f"{table}, line {line}: {name} has two texts, {texts[name]!r} and {text!r}."
-        )
-
-
 def _wrong_width(sheet, line, cells):
     wanted = "two" if sheet.width <= 3 else sheet.width
     return ValueError(
         f"{sheet.name}, line {line}: {wanted} columns are expected, the file and its "
-        f"text, separated by {_SEPARATORS[sheet.separator]}, but got {len(cells)}: "
+        f"text, separated by a {_MARKS[sheet.separator]}, but got {len(cells)}: "
         f'{cells!r:.80}. A text that has one inside stands in quotes: "a, b". Of '
         'more columns, columns=("file", "text") says which ones count.'
     )

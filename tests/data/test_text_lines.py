@@ -419,7 +419,7 @@ def test_stream_and_arrays_have_the_same_defaults():
         ((["a"],), {"fonts": []}, r"list of paths.*\[\]"),
         ((["a"],), {"fonts": [__file__]}, "cannot be read as a font"),
         ((["a"],), {"photographs": "cat"}, '"train".*cat'),
-        ((["a"],), {"height": 8}, "height is at least 16 pixels.*8"),
+        ((["a"],), {"height": 8}, "height is a whole number of at least 16.*8"),
         ((["a"],), {"height": 32.0}, "height is a whole number"),
         ((["a"],), {"width": 5}, "'a' needs"),
         ((["a"],), {"width": 0}, "width is a whole number"),

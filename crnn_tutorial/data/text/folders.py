@@ -125,9 +125,8 @@ def load_text_images(
         found = find_texts(files, labels, columns)
         pictures, unreadable = _read_pictures(files, found.texts, height, channels)
         folders = _find_text_splits(found.texts, path)
-    problems = list(found.problems)
-    if unreadable:
-        problems.insert(0, say_problem("cannot be read", unreadable, len(found.texts)))
+    broken = say_problem("images cannot be read", unreadable, len(found.texts))
+    problems = [*filter(None, [broken]), *found.problems]
     _report(path, problems, skip_incomplete, left=len(pictures))
     if found.said:
         print(f"{path}: {found.said}.")

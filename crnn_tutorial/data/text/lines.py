@@ -1,5 +1,6 @@
 """Lines of text, drawn: any number of them, in many fonts, over many backgrounds."""
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.splits import Split
 from crnn_tutorial.data.text.alphabet import Alphabet
-from crnn_tutorial.data.text.pen import BACKGROUNDS, Pen
+from crnn_tutorial.data.text.pen import BACKGROUNDS, Pen, check_range
 
 
 def render_text_lines(
@@ -257,11 +258,6 @@ def _check_texts(texts, count, length):
 
 
 def _check_lengths(length):
-    lengths = (length, length) if np.ndim(length) == 0 else tuple(length)
-    whole = all(isinstance(n, int | np.integer) for n in lengths)
-    if not whole or len(lengths) != 2 or not 0 <= lengths[0] <= lengths[1]:
-        raise ValueError(
-            "length is a number of characters, or the fewest and the most, but got "
-            f"{length!r}."
-        )
-    return lengths
+    for one in np.ravel(length).tolist():
+        check_count("length", one, least=0)
+    return check_range("length", length, 0, math.inf)
