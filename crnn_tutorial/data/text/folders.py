@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 
@@ -135,10 +135,8 @@ def load_text_images(
     _warn_of_copies(names, digests, found.copies)
     stacked = pad_lines(images)
     places = _places(names, folders)
-    shares = [
-        0 if part in folders else share
-        for part, share in (("validation", validation), ("test", test))
-    ]
+    shares = {"validation": validation, "test": test}
+    shares = [share * (part not in folders) for part, share in shares.items()]
     parts = _deal(names, texts, digests, places, shares, seed)
     if folders:
         say_splits(path, folders, [len(part) for part in parts])
@@ -202,19 +200,10 @@ def _find_text_splits(names, path):
 
 def _places(names, folders):
     """Return for each image the number of its split on disk, 0 where there is none."""
-    return np.array(
-        [
-            max(
-                (
-                    PARTS.index(p)
-                    for p, f in folders.items()
-                    if name.startswith(f + "/")
-                ),
-                default=0,
-            )
-            for name in names
-        ]
-    )
+    places = np.zeros(len(names), int)
+    for part, folder in folders.items():
+        places[[name.startswith(folder + "/") for name in names]] = PARTS.index(part)
+    return places
 
 
 def _warn_of_copies(names, digests, copies):
@@ -232,23 +221,28 @@ def _warn_of_copies(names, digests, copies):
 
 def _deal(names, texts, digests, places, shares, seed):
     """Return the indices of train, validation and test; copies stay together."""
-    meant, stand = {}, {}  # digest -> its texts, digest -> its splits on disk
+    meant, stand = defaultdict(set), defaultdict(set)  # digest -> texts, its splits
     for digest, text, place in zip(digests, texts, places, strict=True):
-        meant.setdefault(digest, set()).add(text)
-        stand.setdefault(digest, set()).add(int(place))
-    unclear = {digest for digest, found in meant.items() if len(found) > 1}
+        meant[digest].add(text)
+        stand[digest].add(int(place))
+    unclear, crossing = (
+        {digest for digest, found in several.items() if len(found) > 1}
+        for several in (meant, stand)
+    )
+
+    def files(wanted):
+        return some([n for n, d in zip(names, digests, strict=True) if d in wanted])
+
     if unclear:
-        copies = [n for n, d in zip(names, digests, strict=True) if d in unclear]
         warnings.warn(
             f"{len(unclear)} images stand there under different texts and are used "
-            f"for training only: {some(copies)}.",
+            f"for training only: {files(unclear)}.",
             stacklevel=3,
         )
-    crossing = [n for n, d in zip(names, digests, strict=True) if len(stand[d]) > 1]
     if crossing:
         warnings.warn(
             f"Copies of the same images stand in more than one split and stay there, "
-            f"so the test is too easy: {some(crossing)}.",
+            f"so the test is too easy: {files(crossing)}.",
             stacklevel=3,
         )
     rng = np.random.default_rng(seed)

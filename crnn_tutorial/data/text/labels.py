@@ -83,7 +83,8 @@ def find_texts(files, labels=None, columns=None):
     >>> find_texts({"scan_12.png": None, "scan_7.png": None}, r"_(\d+)$").texts
     {'scan_12.png': '12', 'scan_7.png': '7'}
     """
-    if columns is not None and (isinstance(columns, str) or len(columns) != 2):
+    pair = isinstance(columns, list | tuple) and len(columns) == 2
+    if columns is not None and not pair:
         raise ValueError(
             'columns are two, of the file and of its text, such as ("file", "text"), '
             f"but got {columns!r}."
