@@ -175,44 +175,6 @@ def decode_text(content, name):
     return text.replace("\ufeff", "")
 
 
-def read_table(content, name, namer, columns=None):
-    r"""Read what a table says of each file.
-
-    Parameters
-    ----------
-    content : str
-        The table. Its columns are separated by a tab, a comma, a semicolon, a bar or
-        a blank; a field that has one inside stands in quotes.
-    name : str
-        The file of the table, with ``/``: for messages, and as the place from which
-        it names files.
-    namer : Namer
-        Of the files there are.
-    columns : tuple of two str, optional
-        The headings of the file and of the text, or their positions from 0. By default
-        the file is the column whose entries name files, and the text the other one, or
-        of several others that with a heading such as ``text`` or ``label``.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    ValueError
-        If a row has another number of columns, if it is not clear which column is the
-        text, if a file has two texts, or quotes do not close.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.data.label_tables import Namer, read_table
-    >>> namer = Namer(["0.png", "1.png"], ["0.png", "1.png"])
-    >>> read_table("label;id\nAB;0\nC D;1\n", "labels.csv", namer)
-    Table(texts={'0.png': 'AB', '1.png': 'C D'}, columns="columns 'id' and 'label'")
-    """
-    return open_table(content, name, namer).read(columns)
-
-
 def add_text(texts, name, text, where):
     """Note the text of a file, or say that it has two.
 
@@ -284,7 +246,26 @@ class Sheet(NamedTuple):
         return sum(any(map(self.find, cells)) for _, cells in self.rows if cells[1:])
 
     def read(self, columns=None):
-        """Return what the table says of each file: see `read_table`."""
+        """Return what the table says of each file.
+
+        Parameters
+        ----------
+        columns : tuple of two, optional
+            The headings of the file and of the text, or their positions from 0. By
+            default the file is the column whose entries name files, and the text the
+            other one, or of several others that with a heading such as ``text`` or
+            ``label``.
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        ValueError
+            If a row has another number of columns, if it is not clear which column is
+            the text, or if a file has two texts.
+        """
         if not self.rows:
             raise ValueError(
                 f"{self.name} is empty: expected rows of a file and its text."
@@ -309,12 +290,18 @@ class Sheet(NamedTuple):
 
 
 def open_table(content, name, namer):
-    r"""Split the rows by that separator with which most of them name a file.
+    r"""Split the rows of a table by that separator with which most of them name a file.
 
     Parameters
     ----------
-    content, name, namer
-        As in `read_table`.
+    content : str
+        The table. Its columns are separated by a tab, a comma, a semicolon, a bar or
+        a blank; a field that has one inside stands in quotes.
+    name : str
+        The file of the table, with ``/``: for messages, and as the place from which
+        it names files.
+    namer : Namer
+        Of the files there are.
 
     Returns
     -------
@@ -328,10 +315,12 @@ def open_table(content, name, namer):
     Examples
     --------
     >>> from crnn_tutorial.data.label_tables import Namer, open_table
-    >>> namer = Namer(["0.png"], ["0.png"])
-    >>> sheet = open_table("0.png seven", "labels.txt", namer)
+    >>> namer = Namer(["0.png", "1.png"], ["0.png", "1.png"])
+    >>> sheet = open_table("label;id\nAB;0\nC D;1\n", "labels.csv", namer)
     >>> sheet.separator, sheet.named()
-    (' ', 1)
+    (';', 2)
+    >>> sheet.read()
+    Table(texts={'0.png': 'AB', '1.png': 'C D'}, columns="columns 'id' and 'label'")
     """
     sheets, errors = [], []
     order = sorted(_MARKS, key=lambda mark: mark == "," and name[-4:] != ".csv")

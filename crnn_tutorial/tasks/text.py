@@ -8,7 +8,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from crnn_tutorial.checks import check_count
+from crnn_tutorial.checks import check_count, check_pixels
 from crnn_tutorial.data.splits import Dataset
 from crnn_tutorial.data.text.alphabet import Alphabet
 from crnn_tutorial.data.text.ink import find_text
@@ -16,13 +16,7 @@ from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.metrics.keras_text import CharacterErrorRate, ExactMatch
 from crnn_tutorial.metrics.text import exact_match_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import (
-    IMAGE,
-    assemble,
-    check_filters,
-    check_shape,
-    whole_numbers,
-)
+from crnn_tutorial.network.assemble import IMAGE, assemble, check_filters, check_shape
 from crnn_tutorial.network.layers import CharacterLogits, PositionProbabilities
 from crnn_tutorial.network.masks import CHANNELS_LAST, ColumnMask, KeepColumns
 from crnn_tutorial.tasks.classification import convolve
@@ -340,16 +334,11 @@ def _count_halvings(words, blocks):
 
 
 def _check_pools(pools, blocks, height, width):
-    windows = [
-        tuple(pool) if isinstance(pool, tuple | list) else (pool, pool)
-        for pool in pools
-    ]
-    known = all(len(w) == 2 and None not in whole_numbers(w) for w in windows)
-    if len(windows) != blocks or not known:
-        raise ValueError(
-            "pools has one window for each number in filters, (height, width) or one "
-            f"whole number, such as [2, (2, 1)], but got {pools!r} for {blocks} blocks."
-        )
+    name = "pools has one window for each number in filters, such as [2, (2, 1)]"
+    pairs = [pool if isinstance(pool, tuple | list) else (pool, pool) for pool in pools]
+    windows = [check_pixels(name, pair) for pair in pairs]
+    if len(windows) != blocks:
+        raise ValueError(f"{name}, but got {pools!r} for {blocks} blocks.")
     smallest = np.prod(windows, axis=0).tolist()
     sides = zip(("high", "wide"), (height, width), smallest, strict=True)
     for name, side, least in sides:

@@ -240,21 +240,15 @@ def _check_texts(texts, count, length):
         if not characters:
             raise ValueError("The alphabet has only spaces: there is nothing to draw.")
         return _Words((), characters, _check_lengths(length))
-    if isinstance(texts, str):
+    known = () if isinstance(texts, str) else tuple(texts)
+    if not known or not all(isinstance(text, str) for text in known):
         raise ValueError(
-            f"Texts are a list such as [{texts!r:.40}], or an alphabet such as "
-            f"ct.Alphabet({texts!r:.40}), but got a single str."
+            "Texts are a list of at least one str, such as ['2015'], or an alphabet, "
+            f"such as ct.Alphabet('0123456789'), but got {texts!r:.60}."
         )
-    texts = tuple(texts)
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise ValueError(
-            "Texts are a list of at least one str, or a ct.Alphabet, but got "
-            f"{texts!r:.60}."
-        )
-    lengths = [len(text) for text in texts]
-    return _Words(
-        texts, "".join(sorted(set().union(*texts))), (min(lengths), max(lengths))
-    )
+    lengths = [len(text) for text in known]
+    characters = "".join(sorted(set().union(*known)))
+    return _Words(known, characters, (min(lengths), max(lengths)))
 
 
 def _check_lengths(length):
