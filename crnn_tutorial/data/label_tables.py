@@ -8,7 +8,7 @@ import csv
 import io
 import posixpath
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from crnn_tutorial.data.file_names import clean, some
@@ -27,6 +27,9 @@ _TEXT = set(
 _WORDS = 20  # that the name of a file has at most
 
 _MARKS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "blank"}
+
+
+_LETTERS = str, str.casefold  # as they are, then small ones
 
 
 class Table(NamedTuple):
@@ -55,9 +58,9 @@ class Namer:
 
     Parameters
     ----------
-    names : iterable of str
+    names : collection of str
         All files, with ``/``.
-    images : iterable of str
+    images : collection of str
         Those of them whose endings may be left out in an entry.
 
     Examples
@@ -70,8 +73,14 @@ class Namer:
     """
 
     def __init__(self, names, images):
-        names, images = list(names), list(images)
-        self._indexes = [_Index(names, images, write) for write in (str, str.casefold)]
+        self._whole, self._short = defaultdict(list), defaultdict(list)
+        for write in _LETTERS:
+            for name in names:
+                self._whole[write, write(clean(name))].append(name)
+            for name in images:
+                last = write(posixpath.basename(clean(name)))
+                for level, short in enumerate(stems(last)):
+                    self._short[write, short].append((level, name))
 
     def find(self, entry, folder=""):
         """Return the file, or None if no file or more than one is meant.
@@ -80,38 +89,23 @@ class Namer:
         Small and capital letters count only where files differ in nothing else.
         """
         entry = clean(entry).replace("\\", "/")
-        meant = (index.find(entry, folder) for index in self._indexes if entry)
-        return next(filter(None, meant), None)
+        for write in _LETTERS if entry else ():
+            meant = self._meant(write, write(entry), write(folder))
+            if len(meant) == 1:
+                return meant[0]
+        return None
 
-
-class _Index:
-    """Files by their whole names, and by what is left of these without endings."""
-
-    def __init__(self, names, images, write):
-        self.write = write
-        self.whole, self.short = {}, {}
-        for name in names:
-            self.whole.setdefault(write(clean(name)), []).append(name)
-        for name in images:  # last part of a path -> endings left out -> files
-            last = write(posixpath.basename(clean(name)))
-            for level, short in enumerate(stems(last)):
-                levels = self.short.setdefault(short, {})
-                levels.setdefault(level, []).append(name)
-
-    def find(self, entry, folder):
-        entry = self.write(entry)
-        for place in (self.write(folder), ""):
-            meant = self.whole.get(posixpath.normpath(posixpath.join(place, entry)))
-            if meant:
-                return _only(meant)
-        levels = self.short.get(posixpath.basename(entry), {0: []})
-        meant = levels[min(levels)]
-        near = [n for n in meant if _parent(self.write(clean(n))) == _parent(entry)]
-        return _only(near or meant)
-
-
-def _only(names):
-    return names[0] if len(names) == 1 else None
+    def _meant(self, write, entry, folder):
+        """Return the files of this name, or of this one without their endings."""
+        for place in (folder, ""):
+            path = posixpath.normpath(posixpath.join(place, entry))
+            if (write, path) in self._whole:
+                return self._whole[write, path]
+        found = self._short.get((write, posixpath.basename(entry)), [])
+        level, _ = min(found, default=(0, ""))
+        meant = [name for other, name in found if other == level]
+        near = [n for n in meant if _parent(write(clean(n))) == _parent(entry)]
+        return near or meant
 
 
 def stems(name):
@@ -214,36 +208,30 @@ class Sheet(NamedTuple):
     ----------
     name : str
         The file of the table.
-    namer : Namer
-        Of the files there are.
     separator : str
         Between two columns.
     rows : list of tuple
-        The line and the cells of each row that is not empty.
+        Of each row that is not empty: its line, its cells, and the files that these
+        name, or None.
     width : int
         The number of columns that most of the rows have.
 
     Examples
     --------
-    >>> from crnn_tutorial.data.label_tables import Namer, Sheet
-    >>> sheet = Sheet("t.csv", Namer(["0.png"], ["0.png"]), ",", [(1, ["0", "a"])], 2)
+    >>> from crnn_tutorial.data.label_tables import Sheet
+    >>> sheet = Sheet("t.csv", ",", [(1, ["0", "a"], ["0.png", None])], 2)
     >>> sheet.read()
     Table(texts={'0.png': 'a'}, columns='columns 1 and 2')
     """
 
     name: str
-    namer: Namer
     separator: str
     rows: list
     width: int
 
-    def find(self, entry):
-        """Return the file that an entry means, or None."""
-        return self.namer.find(entry, posixpath.dirname(self.name))
-
     def named(self):
         """Count the rows in which an entry names a file."""
-        return sum(any(map(self.find, cells)) for _, cells in self.rows if cells[1:])
+        return sum(any(files) for _, _, files in self.rows if files[1:])
 
     def read(self, columns=None):
         """Return what the table says of each file.
@@ -274,17 +262,17 @@ class Sheet(NamedTuple):
             file, text = _find_columns(self)
         else:
             file, text = (_position(column, self) for column in columns)
-        (_, first), *others = self.rows
+        (_, first, _), *others = self.rows
         said = f"columns {file + 1} and {text + 1}"
         titled = columns is not None and isinstance(columns[0], str)
         if titled := titled or _is_heading(self, file):
             said = f"columns {clean(first[file])!r} and {clean(first[text])!r}"
         folder, texts = posixpath.dirname(self.name), {}
-        for line, cells in others if titled else self.rows:
+        for line, cells, files in others if titled else self.rows:
             if len(cells) != self.width:
                 raise _wrong_width(self, line, cells)
             entry = posixpath.join(folder, clean(cells[file]).replace("\\", "/"))
-            name = self.find(cells[file]) or posixpath.normpath(entry)
+            name = files[file] or posixpath.normpath(entry)
             add_text(texts, name, cells[text], f"{self.name}, line {line}")
         return Table(texts, said)
 
@@ -329,8 +317,10 @@ def open_table(content, name, namer):
             rows = list(_split_rows(content, name, namer, separator))
         except ValueError as error:
             errors.append(error)
-        else:
-            sheets.append(Sheet(name, namer, separator, rows, _usual_width(rows)))
+            continue
+        counts = Counter(len(cells) for _, cells, _ in rows)
+        width = max(counts, key=lambda width: (counts[width], width), default=0)
+        sheets.append(Sheet(name, separator, rows, width))
     best = max(sheets, key=Sheet.named)
     if best.named():
         return best
@@ -340,40 +330,41 @@ def open_table(content, name, namer):
     return max(sheets, key=lambda sheet: (sheet.width > 1, sheet.separator == usual))
 
 
-def _usual_width(rows):
-    counts = Counter(len(cells) for _, cells in rows)
-    return max(counts, key=lambda width: (counts[width], width), default=0)
-
-
 def _split_rows(content, name, namer, separator):
-    """Yield the line and the cells of each row that is not empty."""
+    """Yield line, cells and the files they name of each row that is not empty."""
     content = re.sub(r'\A"?sep=.?"?\s*\n', "", content)  # Excel's own first line
+    folder = posixpath.dirname(name)
     if separator == " ":
-        for number, line in enumerate(content.splitlines(), 1):
-            if line.strip():
-                yield number, _split_at_blank(line.strip(), name, namer)
-        return
-    lines = io.StringIO(content, "")
-    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+        lines = content.splitlines()
+        rows = enumerate((_split_at_blank(line, folder, namer) for line in lines), 1)
+    else:
+        rows = _csv_rows(content, name, separator)
+    for line, cells in rows:
+        if any(cell.strip() for cell in cells):
+            yield line, cells, [namer.find(cell, folder) for cell in cells]
+
+
+def _csv_rows(content, name, separator):
+    lines, strict = io.StringIO(content, ""), {"strict": True, "skipinitialspace": True}
+    reader = csv.reader(lines, delimiter=separator, **strict)
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
+            yield reader.line_num, cells
     except csv.Error as error:
         raise ValueError(f"{name}, line {reader.line_num}: {error}.") from error
 
 
-def _split_at_blank(line, name, namer):
+def _split_at_blank(line, folder, namer):
     """Split a line at its first blank, or at the last one if a file stands there."""
-    folder = posixpath.dirname(name)
+    line = line.strip()
     quoted = re.match(r'"((?:[^"]|"")*)"\s+(.*)', line)
     if quoted:
         return [quoted[1].replace('""', '"'), _unquoted(quoted[2])]
     words = line.split(" ")
     for cut in range(1, min(len(words), _WORDS)):  # names may hold blanks, too
-        entry, text = " ".join(words[:cut]), " ".join(words[cut:]).strip()
+        entry = " ".join(words[:cut])
         if namer.find(entry, folder):
-            return [entry, _unquoted(text)]
+            return [entry, _unquoted(" ".join(words[cut:]))]
     if len(words) > 1 and namer.find(words[-1], folder):
         return [_unquoted(" ".join(words[:-1])), words[-1]]
     return line.split(maxsplit=1)
@@ -386,23 +377,22 @@ def _unquoted(text):
 
 def _find_columns(sheet):
     """Return which column names the files, and which is the text."""
-    heading = [_word(cell) for cell in sheet.rows[0][1]]
-    cells = [cells for _, cells in sheet.rows if len(cells) == sheet.width]
+    heading = [_word(cell) for cell in sheet.rows[0][1]] + [""] * sheet.width
+    rows = [row[1:] for row in sheet.rows if len(row[1]) == sheet.width]
     scores = []
-    for column, entries in enumerate(zip(*cells, strict=True)):
-        found = [entry for entry in entries if sheet.find(entry)]
-        endings, half = sum("." in entry for entry in found), len(cells) / 2
-        known = len(found) >= half and _FILE.issuperset(heading[column : column + 1])
-        scores.append((endings, known, len(found)))
+    for column in range(sheet.width):
+        found = [cells[column] for cells, files in rows if files[column]]
+        known = heading[column] in _FILE and 2 * len(found) >= len(rows)
+        scores.append((sum("." in entry for entry in found), known, len(found)))
     file = max(range(sheet.width), key=scores.__getitem__)
     others = [column for column in range(sheet.width) if column != file]
-    others = [c for c in others if any(row[c].strip() for row in cells)] or others
-    titled = [c for c in others if _TEXT.intersection(heading[c : c + 1])]
+    others = [c for c in others if any(cells[c].strip() for cells, _ in rows)] or others
+    titled = [c for c in others if heading[c] in _TEXT]
     if len(others) > 1 and len(titled) == 1:
         others = titled
     if len(others) != 1:
-        line, row = next(row for row in sheet.rows if len(row[1]) == sheet.width)
-        raise _wrong_width(sheet, line, row)
+        line, cells = next(r[:2] for r in sheet.rows if len(r[1]) == sheet.width)
+        raise _wrong_width(sheet, line, cells)
     return file, others[0]
 
 
@@ -422,15 +412,14 @@ def _position(column, sheet):
 
 def _is_heading(sheet, file):
     """Whether the first row holds no file and its text, but says what they are."""
-    first = sheet.rows[0][1]
-    if len(first) != sheet.width or sheet.find(first[file]):
+    (_, first, files), *others = sheet.rows
+    if len(first) != sheet.width or files[file]:
         return False
     if _word(first[file]) in _FILE:
         return True
-    others = [cells[file] for _, cells in sheet.rows[1:] if len(cells) == sheet.width]
-    found = [entry for entry in others if sheet.find(entry)]
+    found = [row[2][file] for row in others if len(row[1]) == sheet.width]
     ending = posixpath.splitext(clean(first[file]))[1].lower()
-    return ending not in image_endings() and 2 * len(found) > len(others)
+    return ending not in image_endings() and 2 * sum(map(bool, found)) > len(found)
 
 
 def _word(cell):

@@ -8,18 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crnn_tutorial.checks import check_count
+from crnn_tutorial.data import splits
 from crnn_tutorial.data.file_names import some
 from crnn_tutorial.data.files import open_files, read_picture
 from crnn_tutorial.data.images import _check_look, load_image
-from crnn_tutorial.data.splits import (
-    PARTS,
-    Dataset,
-    Split,
-    check_shares,
-    deal,
-    find_splits,
-    say_splits,
-)
 from crnn_tutorial.data.text.labels import find_texts, say_problem
 from crnn_tutorial.data.text.stacking import MAX_PROPORTION, _to_height, pad_lines
 
@@ -121,7 +113,7 @@ def load_text_images(
     """
     height = check_count("height", height)
     _check_look(None, channels, None)
-    check_shares(validation, test)
+    splits.check_shares(validation, test)
     with open_files(path) as files:
         found = find_texts(files, labels, columns)
         folders = _find_text_splits(found.texts, path)
@@ -137,9 +129,9 @@ def load_text_images(
     shares = [share * (part not in folders) for part, share in shares.items()]
     parts = _deal(lines, shares, seed)
     if folders:
-        say_splits(path, folders, [len(part) for part in parts])
-    return Dataset(
-        *(Split(images[part], [lines[i].text for i in part]) for part in parts),
+        splits.say_splits(path, folders, [len(part) for part in parts])
+    return splits.Dataset(
+        *(splits.Split(images[part], [lines[i].text for i in part]) for part in parts),
         class_names=tuple(sorted({c for line in lines for c in line.text})),
         source=f"the text images of {path}",
         licence="that of the images",
@@ -156,7 +148,7 @@ class _Line(NamedTuple):
     text: str
     image: Any
     digest: bytes  # of its file: copies have the same
-    place: int  # of its split on disk in `PARTS`, 0 where there is none
+    place: int  # of its split on disk in `splits.PARTS`, 0 where there is none
 
 
 def _read_lines(files, texts, folders, height, channels):
@@ -171,7 +163,7 @@ def _read_lines(files, texts, folders, height, channels):
             continue
         digest = hashlib.sha256(file.getvalue()).digest()
         above = [part for part, f in folders.items() if name.startswith(f + "/")]
-        place = max(map(PARTS.index, above), default=0)
+        place = max(map(splits.PARTS.index, above), default=0)
         lines.append(_Line(name, text, image, digest, place))
     return lines, unreadable
 
@@ -206,7 +198,7 @@ def _find_text_splits(names, path):
         inner = [name.partition("/")[2] for name in names if "/" in name]
         found = _find_text_splits(inner, path)
         return {part: f"{folders[0]}/{folder}" for part, folder in found.items()}
-    return find_splits(folders, set(folders), path)
+    return splits.find_splits(folders, set(folders), path)
 
 
 def _warn_of_copies(lines, copies):
@@ -248,7 +240,7 @@ def _deal(lines, shares, seed):
         )
     rng = np.random.default_rng(seed)
     clear = [d for d in meant if len(meant[d]) == 1 and stand[d] == {0}]
-    part_of = deal([clear], *shares, rng)
+    part_of = splits.deal([clear], *shares, rng)
     parts = [line.place or part_of.get(line.digest, 0) for line in lines]
     indices = [np.flatnonzero(np.array(parts) == part) for part in range(3)]
     return [rng.permutation(indices[0]), *indices[1:]]

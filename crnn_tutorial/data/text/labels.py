@@ -7,17 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from crnn_tutorial.data import label_tables as tables
 from crnn_tutorial.data.file_names import clean, is_numbered, original_of, some
 from crnn_tutorial.data.files import BROKEN, File, read_file
 from crnn_tutorial.data.image_files import image_endings
-from crnn_tutorial.data.label_tables import (
-    Namer,
-    Table,
-    add_text,
-    decode_text,
-    open_table,
-    stems,
-)
 
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -90,7 +83,7 @@ def find_texts(files, labels=None, columns=None):
             f"but got {columns!r}."
         )
     images = [name for name in files if _ending(name) in image_endings()]
-    place = _Place(files, images, Namer(files, images), columns)
+    place = _Place(files, images, tables.Namer(files, images), columns)
     texts, where, said, copies = _find(place, labels)
     found = {name: text for name, text in texts.items() if name in files}
     if not images and not found:
@@ -143,12 +136,12 @@ class _Place(NamedTuple):
 
     files: dict
     images: list
-    namer: Namer
+    namer: tables.Namer
     columns: tuple | None
 
     def open_table(self, name, called=None, files=None):
         content = _read_text(files or self.files, name)
-        return open_table(content, called or name, self.namer)
+        return tables.open_table(content, called or name, self.namer)
 
     def find_sidecars(self, ending):
         """Return the file beside each image that has its name, but this ending."""
@@ -156,7 +149,7 @@ class _Place(NamedTuple):
         beside = {}
         for name in self.images:
             folder, last = posixpath.split(name)
-            for stem in stems(last):
+            for stem in tables.stems(last):
                 exact = posixpath.join(folder, stem + ending)
                 found = exact if exact in self.files else any_case.get(exact.casefold())
                 if found:
@@ -179,7 +172,7 @@ class _Place(NamedTuple):
                 f"No image has a file ending in {ending} beside it: "
                 f"{some(self.images, 3)}."
             )
-        return Table(texts, "one beside each image")
+        return tables.Table(texts, "one beside each image")
 
 
 def _find(place, labels):
@@ -317,7 +310,7 @@ def _from_dict(labels, namer):
                 f"{entry!r}: {text!r:.80}."
             )
         entry = os.fspath(entry)
-        add_text(texts, namer.find(entry) or entry, text, "labels")
+        tables.add_text(texts, namer.find(entry) or entry, text, "labels")
     return texts
 
 
@@ -331,17 +324,17 @@ def _from_table(place, labels):
         file = File(path.stat().st_size, partial(path.open, "rb"), path)
         sheet = place.open_table(labels, path.name, {labels: file})
     else:
-        tables = [name for name in place.files if _ending(name) in _TABLES]
+        there = [name for name in place.files if _ending(name) in _TABLES]
         raise ValueError(
             "labels names one file inside the folder or zip, but got "
             f"{labels!r}, of which there are {len(inside)}. Tables there: "
-            f"{some(tables) or 'none'}."
+            f"{some(there) or 'none'}."
         )
     return sheet.read(place.columns).texts
 
 
 def _read_text(files, name):
     try:
-        return decode_text(read_file(files, name), name)
+        return tables.decode_text(read_file(files, name), name)
     except BROKEN as error:
         raise ValueError(f"{name} cannot be read ({error}).") from error
