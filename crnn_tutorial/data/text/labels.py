@@ -159,18 +159,17 @@ class _Place(NamedTuple):
     def read_sidecars(self, ending):
         """Return the texts that stand in the files beside the images."""
         texts = {}
-        for name, sidecar in self.find_sidecars(ending).items():
-            lines = _read_text(self.files, sidecar).strip().splitlines()
+        for name, file in self.find_sidecars(ending).items():
+            lines = _read_text(self.files, file).strip().splitlines()
             if len(lines) > 1:
                 raise ValueError(
-                    f"{sidecar} has {len(lines)} lines; the text of one image is one "
-                    "line."
+                    f"{file} has {len(lines)} lines; the text of one image is one line."
                 )
             texts[name] = clean("".join(lines))
         if not texts:
+            first = some(self.images, 3)
             raise ValueError(
-                f"No image has a file ending in {ending} beside it: "
-                f"{some(self.images, 3)}."
+                f"No image has a file ending in {ending} beside it: {first}."
             )
         return tables.Table(texts, "one beside each image")
 
@@ -185,12 +184,10 @@ def _find(place, labels):
         return _from_dict(labels, place.namer), "labels", "", {}
     if isinstance(labels, str) and re.fullmatch(r"(\.\w+)+", labels):
         return place.read_sidecars(labels).texts, labels, "", {}
-    if isinstance(labels, os.PathLike) or (
-        isinstance(labels, str)
-        and (labels.lower().endswith(_TABLES) or labels in place.files)
-    ):
-        labels = os.fspath(labels)
-        return _from_table(place, labels), labels, "", {}
+    path = os.fspath(labels) if isinstance(labels, str | os.PathLike) else ""
+    named = path in place.files or path.lower().endswith(_TABLES)
+    if named or isinstance(labels, os.PathLike):
+        return _from_table(place, path), path, "", {}
     return _match_names(place.images, labels), "", "", {}
 
 
