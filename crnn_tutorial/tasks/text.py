@@ -334,6 +334,7 @@ def _count_halvings(words, blocks):
 
 
 def _check_pools(pools, blocks, height, width):
+    """Return one window for each block that the image is large enough for."""
     name = "pools has one window for each number in filters, such as [2, (2, 1)]"
     pairs = [pool if isinstance(pool, tuple | list) else (pool, pool) for pool in pools]
     windows = [check_pixels(name, pair) for pair in pairs]
@@ -341,11 +342,11 @@ def _check_pools(pools, blocks, height, width):
         raise ValueError(f"{name}, but got {pools!r} for {blocks} blocks.")
     smallest = np.prod(windows, axis=0).tolist()
     sides = zip(("high", "wide"), (height, width), smallest, strict=True)
-    for name, side, least in sides:
+    for way, side, least in sides:
         if side is not None and side < least:
             raise ValueError(
-                f"An image {side} pixels {name} is too small for the pools {windows}: "
-                f"it is at least {least} pixels {name}. Pass larger images, fewer "
+                f"An image {side} pixels {way} is too small for the pools {windows}: "
+                f"it is at least {least} pixels {way}. Pass larger images, fewer "
                 "filters or smaller pools."
             )
     return windows

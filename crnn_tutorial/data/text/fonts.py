@@ -96,9 +96,7 @@ def find_fonts(fonts, characters):
         _check_character(character)
     part = fonts if isinstance(fonts, str) else None
     every = _paths(fonts)
-    missing = {
-        font: [c for c in characters if not has_glyph(font, c)] for font in every
-    }
+    missing = {f: [c for c in characters if not has_glyph(f, c)] for f in every}
     found = tuple(font for font in every if not missing[font])
     if found == every or (part and found):
         return found
