@@ -121,7 +121,33 @@ class Classify(heads.Head):
 def begin(input_shape, num_classes, *examples, free=None):
     """Return a model's input and its head, from numbers or from a dataset.
 
-    ``examples`` are what the shape may be, as for `check_shape`: images by default.
+    Parameters
+    ----------
+    input_shape, num_classes
+        As in `build_crnn_model`.
+    *examples : dict
+        What the shape may be, as for `check_shape`: by default that of an image.
+    free : str, optional
+        The axis that may have any size.
+
+    Returns
+    -------
+    keras.KerasTensor
+        The input, called ``image`` or ``clip``.
+    Classify
+        With the names of the classes, if there are some.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the number of classes makes no sense, or if a split comes.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.tasks.classification import begin
+    >>> image, head = begin((28, 28, 1), 10)
+    >>> image.name, tuple(image.shape), head
+    ('image', (None, 28, 28, 1), Classify(num_classes=10))
     """
     if isinstance(input_shape, Split):
         raise ValueError("A split does not name its classes: pass the whole dataset.")
@@ -357,7 +383,29 @@ def _scan(cell, input_shape, num_classes, units, along, *options):
 
 
 def convolve(x, filters, units=None):
-    """The stem, then blocks of ``units`` filters until one place sees the image."""
+    """The stem, then blocks of ``units`` filters until one place sees the image.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+        ``(batch, height, width, channels)``, of known size.
+    filters : sequence of int
+        One block of the stem for each number.
+    units : int, optional
+        None: the stem alone.
+
+    Returns
+    -------
+    Features
+        A map.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.tasks.classification import convolve
+    >>> tuple(convolve(keras.Input((28, 28, 1)), (32, 64), units=16).map.shape)
+    (None, 1, 1, 16)
+    """
     side, blocks = max(x.shape[1:3]), list(filters)
     # With b blocks of a 3 x 3 convolution and 2 x 2 pooling, one output sees
     # 3 * 2**b - 2 pixels in each direction.

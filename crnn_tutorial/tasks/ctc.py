@@ -70,7 +70,23 @@ def alignment(probabilities, classes):
 
 
 def logarithms(probabilities):
-    """Take logarithms in float64; that of 0 is minus infinity."""
+    """Take logarithms in float64; that of 0 is minus infinity.
+
+    Parameters
+    ----------
+    probabilities : array of floats
+        Of any shape, in [0, 1].
+
+    Returns
+    -------
+    array of float64, same shape
+
+    Examples
+    --------
+    >>> from crnn_tutorial.tasks.ctc import logarithms
+    >>> logarithms([1, 0]).tolist()
+    [0.0, -inf]
+    """
     with np.errstate(divide="ignore"):
         return np.log(np.asarray(probabilities, np.float64))
 
@@ -103,10 +119,26 @@ def _ways(totals, skips):
 
 
 def log_forward(scores, texts):
-    """Log-probability of each text, ``(texts,)``, over the steps of one image.
+    """Log-probability of each of many texts, over the steps of one image.
 
-    ``scores`` are logarithms ``(steps, classes)``; ``texts`` are classes ``(texts,
-    length)``, padded with 0 on the right.
+    Parameters
+    ----------
+    scores : array of floats
+        Logarithms of probabilities ``(steps, classes)``.
+    texts : array of int
+        Classes ``(texts, length)``, padded with 0 on the right.
+
+    Returns
+    -------
+    array of float64, shape ``(texts,)``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.tasks.ctc import log_forward
+    >>> scores = np.log([[0.5, 0.5], [0.5, 0.5]])  # "a" by three paths, "" by one
+    >>> np.exp(log_forward(scores, np.array([[1], [0]]))).round(6).tolist()
+    [0.75, 0.25]
     """
     states, skips = _states(texts)
     totals = _start(states)
@@ -119,7 +151,31 @@ def log_forward(scores, texts):
 
 
 def align(scores, classes):
-    """First and last step of each character on the best path through its states."""
+    """First and last step of each character on the best path through its states.
+
+    Parameters
+    ----------
+    scores : array of floats
+        Logarithms of probabilities ``(steps, classes)``.
+    classes : array of int
+        The text, each class from 1.
+
+    Returns
+    -------
+    list of tuple of int
+
+    Raises
+    ------
+    ValueError
+        If the text needs more steps than there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.tasks.ctc import align
+    >>> align(np.log([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]]), np.array([1]))
+    [(0, 1)]
+    """
     states, skips = _states(classes[np.newaxis])
     best, back = _start(states), []
     for score in scores:
@@ -149,6 +205,29 @@ def search(scores, beam_width):
 
     Of each text it knows two sums over paths: those that end in a blank, after which
     the same character counts again, and those that end in its last character.
+
+    Parameters
+    ----------
+    scores : array of floats
+        Logarithms of probabilities ``(steps, classes)``.
+    beam_width : int
+        How many texts are kept after each step.
+
+    Returns
+    -------
+    array of int
+        Classes ``(texts, length)``, padded with 0 on the right.
+
+    References
+    ----------
+    Hannun et al., 2014, arXiv:1408.2873, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.tasks.ctc import search
+    >>> search(np.log([[0.6, 0.4], [0.6, 0.4]]), beam_width=2).tolist()
+    [[1], [0]]
     """
     texts, blank, ended = [()], np.zeros(1), np.full(1, -np.inf)
     for emitted in scores:

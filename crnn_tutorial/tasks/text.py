@@ -302,7 +302,29 @@ def build_fixed_length_reader(
 
 
 def check_reader(model):
-    """Return the head of a model that reads, or say that it does not."""
+    """Return the head of a model that reads, or say that it does not.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``.
+
+    Returns
+    -------
+    ReadText or ReadPositions
+
+    Raises
+    ------
+    ValueError
+        If it classifies, or is no model.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.tasks.text import check_reader
+    >>> check_reader(ct.build_text_recognizer((16, None, 1), "ab"))
+    ReadText(alphabet=Alphabet(characters='ab'))
+    """
     head = heads.of(model) if isinstance(model, keras.Model) else None
     if not hasattr(head, "alphabet"):
         got = "it classifies" if head else f"it is a {type(model).__name__}"

@@ -338,7 +338,32 @@ def _check_backgrounds(backgrounds):
 
 
 def check_range(name, value, least, most):
-    """Return the lowest and the highest value that were given, or say what came."""
+    """Return the lowest and the highest value that were given, or say what came.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    value : float or tuple of two floats
+        One number is both.
+    least, most : float
+        What is allowed.
+
+    Returns
+    -------
+    tuple of two floats
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or goes beyond what is allowed.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.text.pen import check_range
+    >>> check_range("slant", 0.2, -1, 1)
+    (0.2, 0.2)
+    """
     low_high = (value, value) if np.ndim(value) == 0 else tuple(value)
     if len(low_high) != 2 or not least <= low_high[0] <= low_high[1] <= most:
         raise ValueError(
