@@ -125,10 +125,8 @@ def begin(input_shape, num_classes, *examples, free=None):
     ----------
     input_shape, num_classes
         As in `build_crnn_model`.
-    *examples : dict
-        What the shape may be, as for `check_shape`: by default that of an image.
-    free : str, optional
-        The axis that may have any size.
+    *examples, free
+        What the shape may be (an image's by default), and which axis may have any size.
 
     Returns
     -------
@@ -136,11 +134,6 @@ def begin(input_shape, num_classes, *examples, free=None):
         The input, called ``image`` or ``clip``.
     Classify
         With the names of the classes, if there are some.
-
-    Raises
-    ------
-    ValueError
-        If the shape or the number of classes makes no sense, or if a split comes.
 
     Examples
     --------
@@ -344,12 +337,8 @@ def build_lstm_model(
 
     Parameters
     ----------
-    input_shape, num_classes, dropout, learning_rate
-        As in `build_crnn_model`.
-    units : int
-        Size of the recurrent state in each direction.
-    along : {"width", "height"}
-        Read columns from left to right, or rows from top to bottom.
+    input_shape, num_classes, units, along, dropout, learning_rate
+        As in `build_rnn_model`.
 
     Returns
     -------
@@ -359,7 +348,7 @@ def build_lstm_model(
     Raises
     ------
     ValueError
-        If the shape is no image's, or ``along`` another word.
+        As `build_rnn_model`.
 
     References
     ----------
@@ -389,15 +378,8 @@ def convolve(x, filters, units=None):
     ----------
     x : keras.KerasTensor
         ``(batch, height, width, channels)``, of known size.
-    filters : sequence of int
-        One block of the stem for each number.
-    units : int, optional
-        None: the stem alone.
-
-    Returns
-    -------
-    Features
-        A map.
+    filters, units : sequence of int, int
+        Of the stem, and of each further block; units of None: the stem alone.
 
     Examples
     --------

@@ -304,15 +304,6 @@ def build_fixed_length_reader(
 def check_reader(model):
     """Return the head of a model that reads, or say that it does not.
 
-    Parameters
-    ----------
-    model : keras.Model
-        From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``.
-
-    Returns
-    -------
-    ReadText or ReadPositions
-
     Raises
     ------
     ValueError

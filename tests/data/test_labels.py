@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial.data.label_tables import Namer, open_table
+from crnn_tutorial.data.label_tables import open_table
+from crnn_tutorial.data.namer import Namer
 
 
 def png(shade=0):

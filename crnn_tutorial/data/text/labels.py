@@ -11,6 +11,7 @@ from crnn_tutorial.data import label_tables as tables
 from crnn_tutorial.data.file_names import clean, is_numbered, original_of, some
 from crnn_tutorial.data.files import BROKEN, File, read_file
 from crnn_tutorial.data.image_files import image_endings
+from crnn_tutorial.data.namer import Namer, stems
 
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -83,7 +84,7 @@ def find_texts(files, labels=None, columns=None):
             f"but got {columns!r}."
         )
     images = [name for name in files if _ending(name) in image_endings()]
-    place = _Place(files, images, tables.Namer(files, images), columns)
+    place = _Place(files, images, Namer(files, images), columns)
     texts, where, said, copies = _find(place, labels)
     found = {name: text for name, text in texts.items() if name in files}
     if not images and not found:
@@ -136,7 +137,7 @@ class _Place(NamedTuple):
 
     files: dict
     images: list
-    namer: tables.Namer
+    namer: Namer
     columns: tuple | None
 
     def open_table(self, name, called=None, files=None):
@@ -149,7 +150,7 @@ class _Place(NamedTuple):
         beside = {}
         for name in self.images:
             folder, last = posixpath.split(name)
-            for stem in tables.stems(last):
+            for stem in stems(last):
                 exact = posixpath.join(folder, stem + ending)
                 found = exact if exact in self.files else any_case.get(exact.casefold())
                 if found:
