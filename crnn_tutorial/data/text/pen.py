@@ -161,14 +161,17 @@ class Pen:
         ]
         return [_Style(*one) for one in zip(*columns, strict=True)]
 
+    def _smaller(self, style):
+        """Yield a style in its size, in smaller ones, and at last with less space."""
+        for size in range(style.size, self.sizes[0] - 1, -1):
+            yield style._replace(size=size)
+        margins = (_MARGINS[0],) * 2
+        size, spacing = self.sizes[0], self.spacing[0]
+        yield style._replace(size=size, spacing=spacing, margins=margins)
+
     def _fit(self, text, style):
         """Lay a line out, smaller and at last closer where it is too large."""
-        smallest = self.sizes[0]
-        sizes = range(style.size, smallest - 1, -1)
-        tightest = style._replace(
-            size=smallest, spacing=self.spacing[0], margins=(_MARGINS[0],) * 2
-        )
-        for one in (*(style._replace(size=size) for size in sizes), tightest):
+        for one in self._smaller(style):
             line = self._lay_out(text, one)
             rows = line.above + line.below + 2
             if rows <= self.height and line.width <= (self.width or line.width):
