@@ -164,6 +164,9 @@ from .tasks.classification import (
     build_lstm_model,
     build_rnn_model,
 )
+from .tasks.extend_alphabet import (
+    extend_alphabet,
+)
 from .tasks.reading import (
     Reading,
     read_text,
@@ -171,7 +174,6 @@ from .tasks.reading import (
 from .tasks.text import (
     build_fixed_length_reader,
     build_text_recognizer,
-    extend_alphabet,
 )
 from .tasks.video import (
     build_video_classifier,

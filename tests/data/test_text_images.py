@@ -98,8 +98,11 @@ def test_equal_heights_are_not_spoken_of():
         ([], ["There is no image to stack"]),
         (np.zeros((0, 8, 9, 1)), ["images are empty", "(0, 8, 9, 1)"]),
         (np.zeros((5, 8, 9)), ["One array is one image", "(5, 8, 9)", "newaxis"]),
-        ([line(8, 4), np.zeros((8, 0))], ["with pixels, but images[1]", "(8, 0, 1)"]),
-        (np.full((2, 8, 9, 1), -1.0), ["images[0] has (8, 0, 1)"]),
+        (
+            [line(8, 4), np.zeros((8, 0))],
+            ["images[1]: The image has no pixel", "(8, 0, 1)"],
+        ),
+        (np.full((2, 8, 9, 1), -1.0), ["images[0]: -1 stands where no padding is"]),
         ([line(8, 4), np.zeros((8, 4, 2))], ["images[1]", "(8, 4, 2)"]),
         ([line(8, 4), line(8, 4) * 255], ["images[1]", "between 0 and 1"]),
         ([line(8, 4) - 2], ["images[0]", "between 0 and 1"]),

@@ -10,7 +10,8 @@ from PIL import Image
 
 import crnn_tutorial as ct
 from crnn_tutorial.network import heads
-from crnn_tutorial.tasks.reading import Reading, text_probability
+from crnn_tutorial.tasks.ctc import text_probability
+from crnn_tutorial.tasks.reading import Reading
 
 
 @pytest.fixture(scope="module")
