@@ -15,9 +15,6 @@ from . import (
     tasks,
     training,
 )
-from .checks import (
-    check_images,
-)
 from .data.augment import (
     augment_affine,
     augment_shift,
@@ -45,10 +42,6 @@ from .data.images import (
     load_image,
     normalize,
     resize_image,
-    stack_images,
-)
-from .data.lazy_images import (
-    LazyImages,
 )
 from .data.patches import (
     from_patches,
@@ -70,9 +63,6 @@ from .data.text.folders import (
 from .data.text.lines import (
     TextLineStream,
     render_text_lines,
-)
-from .data.text.stacking import (
-    stack_text_images,
 )
 from .figures.curves import (
     plot_curves,
@@ -195,7 +185,6 @@ __all__ = [
     "ExactMatch",
     "Interval",
     "Judgement",
-    "LazyImages",
     "Prediction",
     "Reading",
     "ResultTable",
@@ -216,7 +205,6 @@ __all__ = [
     "build_video_classifier",
     "build_video_cnn",
     "character_error_rate",
-    "check_images",
     "checks",
     "compare",
     "count_multiplications",
@@ -276,8 +264,6 @@ __all__ = [
     "setup",
     "show_error",
     "show_source",
-    "stack_images",
-    "stack_text_images",
     "stored_scores",
     "tasks",
     "to_patches",

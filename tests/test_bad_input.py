@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import crnn_tutorial as ct
+from crnn_tutorial.checks import check_images
 
 
 def refuses(*parts, error=ValueError):
@@ -230,20 +231,20 @@ def test_normalize_refuses(images, parts):
 )
 def test_check_images_refuses(images, parts):
     with refuses(*parts):
-        ct.check_images(images)
+        check_images(images)
 
 
 def test_check_images_names_what_it_checks():
     with refuses("train_images have the shape"):
-        ct.check_images(np.zeros(3), name="train_images")
+        check_images(np.zeros(3), name="train_images")
     with refuses("(clips, frames, height, width, channels)"):
-        ct.check_images(np.zeros((2, 8, 8, 1)), rank=5)
+        check_images(np.zeros((2, 8, 8, 1)), rank=5)
 
 
 def test_images_and_targets_of_different_lengths():
     images = np.zeros((3, 8, 8, 1))
     with refuses("one target for each image", "3 images", "2 targets"):
-        ct.check_images(images, [0, 1])
+        check_images(images, [0, 1])
     with refuses("one target for each image", "3 images", "2 targets"):
         ct.Split(images, np.array([0, 1]))
 

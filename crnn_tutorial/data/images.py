@@ -209,9 +209,9 @@ def stack_images(images, size=None, channels=None):
     --------
     >>> import numpy as np
     >>> from PIL import Image
-    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.data.images import stack_images
     >>> white = Image.new("1", (40, 32), 1)
-    >>> ct.stack_images([white, np.zeros((32, 40))]).shape
+    >>> stack_images([white, np.zeros((32, 40))]).shape
     (2, 32, 40, 1)
     """
     loaded = []
@@ -225,8 +225,8 @@ def stack_images(images, size=None, channels=None):
             raise ValueError(
                 "Images in one array have one size (height, width, channels), but "
                 f"images[0] has {first} and images[{i}] has {shape}. Pass size="
-                "(height, width) and channels, or for lines of text call "
-                "ct.stack_text_images."
+                "(height, width) and channels. (A list of lines of text of any width "
+                "can be trained on as it is.)"
             )
     if not loaded:
         raise ValueError("There is no image to stack: the list is empty.")

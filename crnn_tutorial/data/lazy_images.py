@@ -27,8 +27,8 @@ class LazyImages:
 
     Examples
     --------
-    >>> import crnn_tutorial as ct
-    >>> images = ct.LazyImages(["a.png", "b.png"], size=(24, 32))
+    >>> from crnn_tutorial.data.lazy_images import LazyImages
+    >>> images = LazyImages(["a.png", "b.png"], size=(24, 32))
     >>> len(images), images.shape, images.dtype  # no file was opened
     (2, (2, 24, 32, 3), dtype('float32'))
     """

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import crnn_tutorial as ct
+from crnn_tutorial.checks import check_images
 
 TASKS = "direction", "order", "bounce", "digit"
 HIDDEN = TASKS[:3]  # no single frame tells
@@ -59,7 +60,7 @@ def test_clips_are_what_the_package_expects(moving, task):
     for split, count in zip(splits_of(moving[task]), SIZES, strict=True):
         assert split.images.shape == (count, 8, 16, 32, 1)
         assert split.images.dtype == np.float32
-        ct.check_images(split.images, split.targets, rank=5)
+        check_images(split.images, split.targets, rank=5)
         assert np.bincount(split.targets).tolist() == [count // 2] * 2
         runs = np.abs(np.diff(split.targets)).sum()
         assert count / 5 < runs < count * 4 / 5  # shuffled

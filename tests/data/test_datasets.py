@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,7 +13,9 @@ from counted_work import count_calls
 from PIL import Image
 
 import crnn_tutorial as ct
+from crnn_tutorial.checks import check_images
 from crnn_tutorial.data import lazy_images, photographs, splits
+from crnn_tutorial.data.lazy_images import LazyImages
 
 DATA = Path(
     os.environ.get(
@@ -88,9 +91,7 @@ def test_images_are_what_the_package_expects(name):
     for split in splits_of(dataset):
         assert split.images.dtype == np.float32
         rank = 5 if name == "clips" else 4
-        ct.check_images(
-            split.images, split.targets, rank=rank, padded=name == "strings"
-        )
+        check_images(split.images, split.targets, rank=rank, padded=name == "strings")
         free = 2 if name == "strings" else None  # the width, of texts
         shape = [None if i == free else n for i, n in enumerate(split.images.shape)]
         assert tuple(shape[1:]) == dataset.input_shape
@@ -439,9 +440,15 @@ def test_lazy_images_load_a_batch_at_a_time(tmp_path):
     images = load_lazily(
         build_folder(tmp_path, {"a": 10, "b": 10}), (4, 6)
     ).train.images
-    batches = list(images.batches(5))
-    assert [len(batch) for batch in batches] == [5, 5, 2]
-    assert np.array_equal(np.concatenate(batches), images)
+    seen = []
+
+    def answer(batch):
+        seen.append(len(batch))
+        return {"first": batch[:, 0, 0], "mean": batch.mean(axis=(1, 2, 3))}
+
+    outputs = images.predict(SimpleNamespace(predict_on_batch=answer), 5)
+    assert seen == [5, 5, 2]
+    assert np.array_equal(outputs["first"], np.asarray(images)[:, 0, 0])
 
 
 def test_a_slice_of_a_lazy_split_is_loaded(tmp_path):
@@ -457,12 +464,12 @@ def test_a_slice_of_a_lazy_split_is_loaded(tmp_path):
 def test_the_identity_of_lazy_images_follows_the_bytes(tmp_path):
     build_folder(tmp_path, {"a": 2})
     files = [tmp_path / "a" / "0.png", tmp_path / "a" / "1.png"]
-    identities = [ct.LazyImages(files, (4, 6)).identity for _ in range(2)]
+    identities = [LazyImages(files, (4, 6)).identity for _ in range(2)]
     assert identities[0] == identities[1]
-    assert ct.LazyImages(files, (4, 6), pad=0).identity != identities[0]
-    assert ct.LazyImages(files[::-1], (4, 6)).identity != identities[0]
+    assert LazyImages(files, (4, 6), pad=0).identity != identities[0]
+    assert LazyImages(files[::-1], (4, 6)).identity != identities[0]
     Image.new("L", (6, 4), 200).save(files[1])
-    assert ct.LazyImages(files, (4, 6)).identity != identities[0]
+    assert LazyImages(files, (4, 6)).identity != identities[0]
 
 
 # Strings of digits

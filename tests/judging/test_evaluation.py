@@ -20,6 +20,7 @@ from sklearn.svm import SVC
 
 import crnn_tutorial as ct
 from crnn_tutorial.data.splits import Dataset, Split
+from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.judging import evaluation, seeds
 from crnn_tutorial.judging.evaluation import (
     Evaluation,
@@ -737,7 +738,7 @@ def test_a_list_of_lines_is_scored_like_their_stack():
     lines = [rng.random((16, width), np.float32) for width in (20, 300, 2, 40)]
     texts = ["a", "", "", "b"]
     found = ct.evaluate(model, ct.Split(lines, texts))
-    stacked = ct.stack_text_images(lines)
+    stacked = stack_text_images(lines)
     expected = ct.evaluate(model, ct.Split(stacked, texts))
     assert found.per_image.tolist() == expected.per_image.tolist()
     assert found.multiplications == expected.multiplications

@@ -46,8 +46,8 @@ def stack_text_images(images, height=None, channels=None):
     Examples
     --------
     >>> import numpy as np
-    >>> import crnn_tutorial as ct
-    >>> batch = ct.stack_text_images([np.zeros((32, 100)), np.zeros((32, 60))])
+    >>> from crnn_tutorial.data.text.stacking import stack_text_images
+    >>> batch = stack_text_images([np.zeros((32, 100)), np.zeros((32, 60))])
     >>> batch.shape
     (2, 32, 100, 1)
     >>> (batch[1, 0, :, 0] == -1).sum().item()  # columns of padding
