@@ -15,9 +15,6 @@ from . import (
     tasks,
     training,
 )
-from .checks import (
-    check_images,
-)
 from .data.augment import (
     augment_affine,
     augment_shift,
@@ -42,16 +39,12 @@ from .data.digit_strings import (
     load_digit_strings,
 )
 from .data.folders import (
-    ImageStream,
-    LazyImages,
     load_image_folder,
-    stream_image_folder,
 )
 from .data.images import (
     load_image,
     normalize,
     resize_image,
-    stack_images,
 )
 from .data.patches import (
     from_patches,
@@ -73,9 +66,6 @@ from .data.text.folders import (
 from .data.text.lines import (
     TextLineStream,
     render_text_lines,
-)
-from .data.text.stacking import (
-    stack_text_images,
 )
 from .figures.curves import (
     plot_curves,
@@ -182,6 +172,9 @@ from .tasks.detection import (
 from .tasks.edges import (
     build_edge_detector,
 )
+from .tasks.extend_alphabet import (
+    extend_alphabet,
+)
 from .tasks.multilabel import (
     build_multilabel_classifier,
 )
@@ -195,7 +188,6 @@ from .tasks.segmentation import (
 from .tasks.text import (
     build_fixed_length_reader,
     build_text_recognizer,
-    extend_alphabet,
 )
 from .tasks.video import (
     build_video_classifier,
@@ -216,10 +208,8 @@ __all__ = [
     "Detection",
     "Evaluation",
     "ExactMatch",
-    "ImageStream",
     "Interval",
     "Judgement",
-    "LazyImages",
     "Prediction",
     "Reading",
     "ResultTable",
@@ -245,7 +235,6 @@ __all__ = [
     "build_video_classifier",
     "build_video_cnn",
     "character_error_rate",
-    "check_images",
     "checks",
     "compare",
     "count_multiplications",
@@ -309,10 +298,7 @@ __all__ = [
     "setup",
     "show_error",
     "show_source",
-    "stack_images",
-    "stack_text_images",
     "stored_scores",
-    "stream_image_folder",
     "tasks",
     "to_patches",
     "trace_shapes",

@@ -65,8 +65,8 @@ def check_pixels(name, values):
     Examples
     --------
     >>> from crnn_tutorial.checks import check_pixels
-    >>> check_pixels("size is (width, height)", (32, 24))
-    (32, 24)
+    >>> check_pixels("size is (height, width)", (24, 32))
+    (24, 32)
     """
     try:
         first, second = (operator.index(value) for value in values)
@@ -115,10 +115,10 @@ def check_images(images, targets=None, *, rank=4, padded=False, name="images"):
     Examples
     --------
     >>> import numpy as np
-    >>> import crnn_tutorial as ct
-    >>> ct.check_images(np.zeros((2, 8, 8, 1))).dtype
+    >>> from crnn_tutorial.checks import check_images
+    >>> check_images(np.zeros((2, 8, 8, 1))).dtype
     dtype('float32')
-    >>> ct.check_images(np.zeros((2, 8, 8)))
+    >>> check_images(np.zeros((2, 8, 8)))
     Traceback (most recent call last):
         ...
     ValueError: images have the shape (images, height, width, channels), but got (2, 8,

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import crnn_tutorial as ct
+from crnn_tutorial.checks import check_images
 
 
 def refuses(*parts, error=ValueError):
@@ -167,7 +168,7 @@ def test_a_mode_that_pillow_cannot_convert():
         ({"channels": 4}, ("channels is 3 (colour) or 1 (grey)", "4")),
         ({"pad": 0}, ("pad fills up to a size",)),
         ({"size": (8, 8), "pad": 255}, ("pad", "from 0 (black) to 1 (white)", "255")),
-        ({"size": 8}, ("size is (width, height)", "8")),
+        ({"size": 8}, ("size is (height, width)", "8")),
     ],
 )
 def test_arguments_of_load_image(tmp_path, arguments, parts):
@@ -230,20 +231,20 @@ def test_normalize_refuses(images, parts):
 )
 def test_check_images_refuses(images, parts):
     with refuses(*parts):
-        ct.check_images(images)
+        check_images(images)
 
 
 def test_check_images_names_what_it_checks():
     with refuses("train_images have the shape"):
-        ct.check_images(np.zeros(3), name="train_images")
+        check_images(np.zeros(3), name="train_images")
     with refuses("(clips, frames, height, width, channels)"):
-        ct.check_images(np.zeros((2, 8, 8, 1)), rank=5)
+        check_images(np.zeros((2, 8, 8, 1)), rank=5)
 
 
 def test_images_and_targets_of_different_lengths():
     images = np.zeros((3, 8, 8, 1))
     with refuses("one target for each image", "3 images", "2 targets"):
-        ct.check_images(images, [0, 1])
+        check_images(images, [0, 1])
     with refuses("one target for each image", "3 images", "2 targets"):
         ct.Split(images, np.array([0, 1]))
 
@@ -275,7 +276,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-LOADERS = [ct.load_image_folder, ct.stream_image_folder]
+def load_lazily(*args, **options):
+    return ct.load_image_folder(*args, **options, in_memory=False)
+
+
+LOADERS = [ct.load_image_folder, load_lazily]
 
 
 @pytest.mark.parametrize("load", LOADERS)
@@ -375,7 +380,7 @@ def test_a_file_without_permission(folder, monkeypatch):
 
 
 def test_a_file_that_vanishes_is_named(folder):
-    data = ct.stream_image_folder(folder, (8, 8), batch_size=50)
+    data = load_lazily(folder, (8, 8))
     (folder / "cats" / "1.png").unlink()
     (folder / "cats" / "2.png").unlink()
     (folder / "cats" / "3.png").unlink()
@@ -391,18 +396,13 @@ def test_a_file_that_vanishes_is_named(folder):
         ({"validation": 0.5, "test": 0.5}, ("less than 1 in sum", "0.5 and 0.5")),
         ({"test": -0.1}, ("shares from 0", "-0.1")),
         ({"channels": 2}, ("channels is 3", "2")),
-        ({"size": (8, 0)}, ("size is (width, height)",)),
+        ({"size": (8, 0)}, ("size is (height, width)",)),
         ({"pad": -1}, ("pad is a brightness",)),
     ],
 )
 def test_arguments_of_the_folder_loaders(load, folder, arguments, parts):
     with refuses(*parts):
         load(folder, **{"size": (8, 8), **arguments})
-
-
-def test_batch_size(folder):
-    with refuses("batch_size is a whole number of at least 1", "0"):
-        ct.stream_image_folder(folder, (8, 8), batch_size=0)
 
 
 def test_too_few_images_for_three_splits(folder):
@@ -550,7 +550,7 @@ def test_the_cache_is_used_without_a_network(tmp_path, monkeypatch):
     [
         (lambda: ct.load_digits(split="writer"), ('"random" or "index"', "'writer'")),
         (lambda: ct.load_photos(crops=0), ("crops", "0")),
-        (lambda: ct.load_photos(size=(64, 301)), ("64 x 301", "(width, height)")),
+        (lambda: ct.load_photos(size=(301, 64)), ("301 x 64", "(height, width)")),
         (lambda: ct.load_photos(size=(0, 64)), ("0 x 64",)),
         (lambda: ct.load_photos(channels=2), ("channels",)),
         (lambda: ct.load_digit_strings(length=0), ("length", "0")),
@@ -588,13 +588,6 @@ def test_arguments_of_the_loaders(call, parts):
 def test_a_split_is_not_indexed_by_one_number():
     with refuses("slice, a mask or an array", "split.images[3]", error=TypeError):
         ct.load_digits().test[3]
-
-
-def test_a_stream_ends():
-    stream = ct.ImageStream(np.zeros((5, 8, 8, 1)), np.arange(5), batch_size=2)
-    for number in (3, -1):
-        with refuses("3 batches", str(number), error=IndexError):
-            stream[number]
 
 
 def test_a_photograph_that_is_missing_is_named(monkeypatch):

@@ -83,7 +83,8 @@ def test_the_equations_need_nothing_but_numpy():
     for path in sorted((PACKAGE / "equations").glob("*.py")):
         text = path.read_text("utf-8")
         brought |= set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
-    assert brought <= {"numpy", "crnn_tutorial", "math", "typing", "dataclasses"}
+    standard = {"dataclasses", "functools", "inspect", "math", "typing"}
+    assert brought <= {"numpy", "crnn_tutorial", *standard}
 
 
 @pytest.mark.parametrize(

@@ -283,10 +283,8 @@ def _read_npz(path):
 
 
 def _labelled_images(images, labels, known, part):
-    height, width, channels = known.shape
-    if images.shape[1:] not in ((height, width), known.shape) or (
-        images.ndim == 3 and channels != 1
-    ):
+    shapes = [known.shape, known.shape[:2] if known.shape[2] == 1 else known.shape]
+    if images.shape[1:] not in shapes:
         raise ValueError(
             f"{known.title} has images of shape {known.shape}, but x_{part} has the "
             f"shape {images.shape}."
@@ -298,18 +296,13 @@ def _labelled_images(images, labels, known, part):
 
 
 def _check_labels(labels, num_images, num_classes, part):
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"y_{part} holds whole numbers, one for each image, but got {labels.dtype} "
-            f"of shape {labels.shape}."
+    whole = labels.shape == (num_images,) and labels.size and labels.dtype.kind in "iu"
+    if not whole or labels.min() < 0 or labels.max() >= num_classes:
+        ends = (
+            " to ".join(map(str, np.unique(labels)[[0, -1]])) if labels.size else "none"
         )
-    if len(labels) != num_images or num_images == 0:
         raise ValueError(
-            f"There is one label for each image, but x_{part} has {num_images} images "
-            f"and y_{part} {len(labels)} labels."
-        )
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(
-            f"Labels run from 0 to {num_classes - 1}, but y_{part} has {labels.min()} "
-            f"to {labels.max()}."
+            f"y_{part} holds whole numbers from 0 to {num_classes - 1}, one for each "
+            f"image, but x_{part} has {num_images} images and y_{part} {labels.size} "
+            f"labels ({labels.dtype} of shape {labels.shape}): y_{part} has {ends}."
         )

@@ -18,6 +18,8 @@ from crnn_tutorial.data.digit_strings import (
 from crnn_tutorial.data.images import load_image, resize_image
 from crnn_tutorial.data.photographs import (
     _PHOTOGRAPHS,
+    PHOTOS_LICENCE,
+    PHOTOS_SOURCE,
     _photograph_path,
     _random_crops,
     _split_photographs,
@@ -25,6 +27,12 @@ from crnn_tutorial.data.photographs import (
 from crnn_tutorial.data.splits import Dataset
 
 _ANY_START = "each clip stands in both classes with each of its frames as the first"
+
+_BOTH_SIDES = "each pair starts on both sides, bounces off and passes through"
+
+_EACH_PATH = "each digit takes each path, forward and backward"
+
+_TASKS = ("direction", "order", "bounce", "digit")
 
 _LIGHT = 0.5  # of the photographs, so that the white digits stand out
 
@@ -75,22 +83,7 @@ def load_direction_clips(sizes=(1600, 320, 480), frames=8, size=(16, 32), seed=0
     >>> bool((by_class[0] == by_class[1]).all())
     True
     """
-    height, width = _check_canvas(size, _DIGIT, 2 * _DIGIT)
-    _check_frames(frames, 3, width)
-    sizes = _check_sizes(sizes, 2 * frames, _ANY_START)
-    rng = np.random.default_rng(seed)
-    digits = load_digits(seed)
-    parts = (digits.train, digits.validation, digits.test)
-    dark = [np.zeros((n // (2 * frames), height, width, 1), np.float32) for n in sizes]
-    return Dataset(
-        *(
-            _shuffle(_direction(part, background, frames, "", rng), rng)
-            for part, background in zip(parts, dark, strict=True)
-        ),
-        class_names=("to the right", "to the left"),
-        source=f"composed from: {DIGITS_SOURCE}",
-        licence=DIGITS_LICENCE,
-    )
+    return _compose("direction", sizes, frames, size, "0123456789", seed, dark=True)
 
 
 def load_moving_digits(
@@ -177,35 +170,32 @@ def load_moving_digits(
     """
     if task not in _TASKS:
         raise ValueError(f"task is one of {', '.join(_TASKS)}, but got {task!r}.")
+    _check_choice(task, digits)
+    return _compose(task, sizes, frames, size, digits, seed)
+
+
+def _compose(task, sizes, frames, size, digits, seed, dark=False):
+    """Compose all splits, over photographs or in the dark."""
     height, width = _check_canvas(size, _DIGIT, 2 * _DIGIT)
     _check_frames(frames, 5 if task == "order" else 3, width)
-    _check_choice(task, digits)
-    compose, per_group, reason = _TASKS[task]
-    alike = per_group(frames, len(digits))
+    compose, class_names, alike, reason = _about(task, frames, digits)
     sizes = _check_sizes(sizes, alike, reason)
     rng = np.random.default_rng(seed)
     known = load_digits(seed)
-    photographs = _shrunk_photographs(height, width)
+    parts = known.train, known.validation, known.test
+    photographs = [()] * 3 if dark else _split_photographs(rng)
     splits = []
-    for part, count, own in zip(
-        (known.train, known.validation, known.test),
-        sizes,
-        _split_photographs(rng),
-        strict=True,
-    ):
+    for part, count, own in zip(parts, sizes, photographs, strict=True):
         part = part[np.isin(part.targets, [int(digit) for digit in digits])]
-        backgrounds = _cut(
-            [photographs[i] for i in own], count // alike, (height, width), rng
-        )
+        backgrounds = _backgrounds(own, count // alike, (height, width), rng)
         classes = compose(part, backgrounds, frames, digits, rng)
         splits.append(_shuffle(classes, rng))
+    photos = ["", ""] if dark else [f"; {PHOTOS_SOURCE}", f"; {PHOTOS_LICENCE}"]
     return Dataset(
         *splits,
-        class_names=_class_names(task, digits),
-        source=f"composed from: {DIGITS_SOURCE}; "
-        + "; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS),
-        licence=f"{DIGITS_LICENCE}; "
-        + "; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS),
+        class_names=class_names,
+        source=f"composed from: {DIGITS_SOURCE}{photos[0]}",
+        licence=f"{DIGITS_LICENCE}{photos[1]}",
     )
 
 
@@ -262,21 +252,18 @@ def _which_digit(split, backgrounds, frames, digits, rng):
     return classes
 
 
-# task: (how to compose it, clips that show the same digits and photograph, why)
-_TASKS = {
-    "direction": (_direction, lambda frames, digits: 2 * frames, _ANY_START),
-    "order": (_order, lambda frames, digits: 2 * frames, _ANY_START),
-    "bounce": (
-        _bounce,
-        lambda frames, digits: 4,
-        "each pair starts on both sides, bounces off and passes through",
-    ),
-    "digit": (
-        _which_digit,
-        lambda frames, digits: 2 * digits,
-        "each digit takes each path, forward and backward",
-    ),
-}
+def _about(task, frames, digits):
+    """How to compose a task, its classes, how many clips are alike, and why so."""
+    one, other = digits[0], digits[-1]
+    names = "to the right", "to the left"
+    orders = f"{one} then {other}", f"{other} then {one}"
+    meetings = "bounce off", "pass through"
+    return {
+        "direction": (_direction, names, 2 * frames, _ANY_START),
+        "order": (_order, orders, 2 * frames, _ANY_START),
+        "bounce": (_bounce, meetings, 4, _BOTH_SIDES),
+        "digit": (_which_digit, tuple(digits), 2 * len(digits), _EACH_PATH),
+    }[task]
 
 
 def _draw(split, digit, count, rng):
@@ -322,34 +309,19 @@ def _any_start(cycles):
     return clips, clips[:, ::-1]
 
 
-def _shrunk_photographs(height, width):
-    """Names and pictures in grey, so small that a crop shows more than a patch."""
-    shrink = max(1, min(4, 300 // height, 384 // width))
-    photographs = []
-    for photograph in _PHOTOGRAPHS:
+def _backgrounds(photographs, count, size, rng):
+    """Cut grey photographs, so small that a crop shows more than a patch."""
+    if not len(photographs):
+        return np.zeros((count, *size, 1), np.float32)
+    shrink = max(1, min(4, 300 // size[0], 384 // size[1]))
+    each = math.ceil(count / len(photographs))
+    crops = []
+    for photograph in (_PHOTOGRAPHS[number] for number in photographs):
         whole = load_image(_photograph_path(photograph), channels=1)
         small = (whole.shape[1] // shrink, whole.shape[0] // shrink)
-        photographs.append((photograph.name, resize_image(whole, small)))
-    return photographs
-
-
-def _cut(photographs, count, size, rng):
-    height, width = size
-    each = math.ceil(count / len(photographs))
-    crops = [
-        _random_crops(photograph, (width, height), each, rng, name)
-        for name, photograph in photographs
-    ]
+        whole = resize_image(whole, small)
+        crops.append(_random_crops(whole, size, each, rng, photograph.name))
     return _LIGHT * rng.permutation(np.concatenate(crops))[:count]
-
-
-def _class_names(task, digits):
-    return {
-        "direction": ("to the right", "to the left"),
-        "order": tuple(f"{a} then {b}" for a, b in (digits[:2], digits[1::-1])),
-        "bounce": ("bounce off", "pass through"),
-        "digit": tuple(digits),
-    }[task]
 
 
 def _check_frames(frames, least, width):

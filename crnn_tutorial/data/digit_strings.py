@@ -252,12 +252,12 @@ def _place_pairs(split, count, distance, size, pair, rng):
     ordered = np.zeros((half, height, width, 1), np.float32)
     exchanged = ordered.copy()
     for i, (top, left) in enumerate(zip(tops, lefts, strict=True)):
-        for picture, (one, other) in (
-            (ordered[i, top : top + _DIGIT], (first[i], second[i])),
-            (exchanged[i, top : top + _DIGIT], (second[i], first[i])),
+        for edge, one, other in (
+            (left, first[i], second[i]),
+            (left + distance, second[i], first[i]),
         ):
-            picture[:, left : left + _DIGIT] = one
-            picture[:, left + distance : left + distance + _DIGIT] = other
+            window = i, slice(top, top + _DIGIT), slice(edge, edge + _DIGIT)
+            ordered[window], exchanged[window] = one, other
     return _shuffle([ordered, exchanged], rng)
 
 

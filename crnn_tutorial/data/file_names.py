@@ -103,7 +103,7 @@ def check_decodable(names, place):
     known: 1 of 2, in sorted order number 2 ('caf\xe9.png'). Rename them. Unpack it if
     it is a zip, and load the folder.
     """
-    bad = [i for i, name in enumerate(names) if not _encodes(name)]
+    bad = [i for i, name in enumerate(names) if shown(name) != name]
     if bad:
         numbers = some([str(i + 1) for i in bad], separator=", ")
         first = names[bad[0]].encode("utf-8", "surrogateescape")
@@ -113,14 +113,6 @@ def check_decodable(names, place):
             f"{numbers} ({str(first)[1:]}). Rename them. Unpack it if it "
             "is a zip, and load the folder."
         )
-
-
-def _encodes(name):
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def shown(name):

@@ -22,7 +22,6 @@ MAX_TOTAL = 2**32  # bytes in all files of a zip, unpacked
 BROKEN = (
     OSError,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     UnicodeError,
     struct.error,
@@ -338,8 +337,7 @@ def _check_entries(entries, path):
             f"{path} has paths that leave its folder, as no honest zip does: "
             f"{some(leaving)}. Nothing was read."
         )
-    twice = [name for name, found in entries.items() if len(found) > 1]
-    twice = [name for name in twice if not name.endswith("/")]
+    twice = [name for name in entries if len(entries[name]) > 1 and name[-1:] != "/"]
     if twice:
         raise ValueError(f"{path} holds two files of one name: {some(twice)}.")
     every = [entry for found in entries.values() for entry in found]

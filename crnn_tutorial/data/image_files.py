@@ -72,7 +72,7 @@ def open_picture(file, size=None, channels=3):
     file : str, path, bytes, open file or PIL image
         Bytes are those of a file.
     size : tuple of two ints, optional
-        ``(width, height)`` to which it will be resized: what will be held then.
+        ``(height, width)`` to which it will be resized: what will be held then.
     channels : {1, 3, None}
         That will be held; None: 1 for grey, 3 for colour.
 
@@ -183,7 +183,7 @@ def _open_header(file, name):
 def _decode(picture, name, size, channels):
     grey = picture.mode in ("1", "L", "LA", "La") or picture.mode[0] in "IF"
     channels = channels or (1 if grey else 3)
-    _check_size(picture.size, size or picture.size, channels, name)
+    _check_size(picture.size[::-1], size or picture.size[::-1], channels, name)
     try:
         picture.load()
         upright = ImageOps.exif_transpose(picture)
@@ -213,21 +213,25 @@ def _check_size(decoded, asked, channels, name):
     """Refuse what would take too much memory to decode, or to hold afterwards."""
     pixels = decoded[0] * decoded[1]
     if not pixels:
-        raise ValueError(f"{name} has no pixel: it is {decoded[0]} x {decoded[1]}.")
+        raise ValueError(f"{name} has no pixel: it is {_say(decoded)}.")
     if pixels > MAX_PIXELS:
         raise ValueError(
-            f"{name} is too large: {decoded[0]} x {decoded[1]} pixels, but at most "
+            f"{name} is too large: {_say(decoded)}, but at most "
             f"{MAX_PIXELS // 10**6} megapixels are read. Make it smaller; of a JPEG, "
-            "a small size=(width, height) is enough."
+            "a small size=(height, width) is enough."
         )
     held = asked[0] * asked[1] * channels * 4
     if held > MAX_BYTES:
         raise ValueError(
-            f"{name} is too large: {asked[0]} x {asked[1]} pixels with {channels} "
-            f"channels would be held in {held / 2**20:.0f} MiB (4 bytes for each "
-            f"number), but at most {MAX_BYTES // 2**20} MiB are. Pass a smaller "
-            "size=(width, height), or channels=1."
+            f"{name} is too large: {_say(asked)} with {channels} channels would be "
+            f"held in {held / 2**20:.0f} MiB (4 bytes for each number), but at most "
+            f"{MAX_BYTES // 2**20} MiB are. Pass a smaller size=(height, width), or "
+            "channels=1."
         )
+
+
+def _say(size):
+    return f"{size[0]} pixels high and {size[1]} wide"
 
 
 def plain(picture, name="The image"):

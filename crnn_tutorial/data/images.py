@@ -1,7 +1,7 @@
 """Images: load, resize, scale to [0, 1], stack, check.
 
-Sizes that go to Pillow are ``(width, height)``, as in the article; shapes of arrays are
-``(height, width)``, as in NumPy.
+Sizes are ``(height, width)``, as the shapes of arrays are, in all functions but one:
+`resize_image` keeps the article's ``(width, height)``.
 """
 
 import os
@@ -25,7 +25,8 @@ def resize_image(image, size, pad=None):
         ``(height, width, 3)``; its pixels are integers (0 to 255; ``uint16``: 0 to
         65535), booleans, or floats in [0, 1].
     size : tuple of two ints
-        ``(width, height)`` in pixels, as in the article and in Pillow.
+        ``(width, height)`` in pixels, as in the article and in Pillow: the reverse of
+        every other size of this package. A swapped pair gives no error.
     pad : float, optional
         ``None`` squashes the image into the size, as the article does. A brightness
         from 0 (black) to 1 (white) keeps the proportions, centres the image and fills
@@ -65,7 +66,7 @@ def resize_image(image, size, pad=None):
            [255, 255, 255, 255],
            [  0,   0,   0,   0]], dtype=uint8)
     """
-    size = _check_size(size)
+    size = check_pixels("size is (width, height)", size)[::-1]
     pad = _check_pad(pad)
     if isinstance(image, np.ndarray):
         return _resize_array(image, size, pad)
@@ -90,7 +91,8 @@ def load_image(path, size=None, channels=3, pad=None):
         A file is a PNG, JPEG, GIF, BMP, TIFF, WebP, JPEG 2000 or PPM, opened in binary
         mode; ``io.BytesIO`` is one. An array is one that `resize_image` takes.
     size : tuple of two ints, optional
-        ``(width, height)`` in pixels; ``None`` keeps the size of the file.
+        ``(height, width)`` in pixels; ``None`` keeps the size of the file. A swapped
+        pair gives no error, but a squashed image.
     channels : {3, 1, None}
         3 for colour (grey is repeated), 1 for grey (colour is weighted as ITU-R 601
         does); None is 1 for a grey picture and 3 for any other.
@@ -124,7 +126,7 @@ def load_image(path, size=None, channels=3, pad=None):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "red.png")
     ...     Image.new("RGB", (60, 40), "red").save(path)
-    ...     image = ct.load_image(path, size=(30, 20))
+    ...     image = ct.load_image(path, size=(20, 30))
     >>> image.shape, image[0, 0].tolist()
     ((20, 30, 3), [1.0, 0.0, 0.0])
     """
@@ -185,7 +187,8 @@ def stack_images(images, size=None, channels=None):
         Each as `load_image` takes it: paths, PIL images, arrays. One alone is a batch
         of one; an array of four axes is a batch already.
     size : tuple of two ints, optional
-        ``(width, height)`` to which each is resized; by default all have one size.
+        ``(height, width)`` in pixels to which each is resized; by default all have one
+        size. A swapped pair gives no error.
     channels : {3, 1, None}
         As in `load_image`; by default all are grey, or all are in colour.
 
@@ -206,27 +209,27 @@ def stack_images(images, size=None, channels=None):
     --------
     >>> import numpy as np
     >>> from PIL import Image
-    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.data.images import stack_images
     >>> white = Image.new("1", (40, 32), 1)
-    >>> ct.stack_images([white, np.zeros((32, 40))]).shape
+    >>> stack_images([white, np.zeros((32, 40))]).shape
     (2, 32, 40, 1)
     """
-    single = one_by_one(images)
-    loaded = [
-        _numbered(i, image, lambda image: load_image(image, size, channels))
-        for i, image in enumerate(single)
-    ]
-    if not loaded:
-        raise ValueError("There is no image to stack: the list is empty.")
-    first = loaded[0].shape
-    for i, image in enumerate(loaded):
-        if image.shape != first:
+    loaded = []
+    for i, image in enumerate(one_by_one(images)):
+        try:
+            loaded.append(load_image(image, size, channels))
+        except ValueError as error:
+            raise ValueError(f"images[{i}]: {error}") from error
+        first, shape = loaded[0].shape, loaded[i].shape
+        if shape != first:
             raise ValueError(
                 "Images in one array have one size (height, width, channels), but "
-                f"images[0] has {first} and images[{i}] has {image.shape}. Pass size="
-                "(width, height) and channels, or for lines of text call "
-                "ct.stack_text_images."
+                f"images[0] has {first} and images[{i}] has {shape}. Pass size="
+                "(height, width) and channels. (A list of lines of text of any width "
+                "can be trained on as it is.)"
             )
+    if not loaded:
+        raise ValueError("There is no image to stack: the list is empty.")
     return np.stack(loaded)
 
 
@@ -270,14 +273,6 @@ def one_by_one(images):
     if not images.size:
         raise ValueError(f"images are empty: the shape is {images.shape}.")
     return list(images)
-
-
-def _numbered(number, image, load):
-    """Load one of several images; an error says which one it is."""
-    try:
-        return load(image)
-    except ValueError as error:
-        raise ValueError(f"images[{number}]: {error}") from error
 
 
 def normalize(images):
@@ -331,16 +326,14 @@ def normalize(images):
 def _resize_picture(picture, size, pad):
     if picture.mode in ("I;16", "F"):
         return Image.fromarray(_resize_array(np.asarray(picture), size, pad))
-    inner, corner = _fit(picture.size, size, pad)
-    resized = picture.resize(inner, Image.Resampling.LANCZOS)
+    inner, (top, left) = _fit(picture.size[::-1], size, pad)
+    resized = picture.resize(inner[::-1], Image.Resampling.LANCZOS)
     if inner == size:
         return resized
     brightness = round(255 * pad)
-    colours = {"L": brightness, "RGB": (brightness,) * 3}
-    canvas = Image.new(
-        picture.mode, size, colours.get(picture.mode, (brightness,) * 3 + (255,))
-    )
-    canvas.paste(resized, corner)
+    colour = brightness if picture.mode == "L" else (brightness,) * 3  # opaque, if RGBA
+    canvas = Image.new(picture.mode, size[::-1], colour)
+    canvas.paste(resized, (left, top))
     return canvas
 
 
@@ -348,14 +341,12 @@ def _resize_array(image, size, pad):
     check_one_image(image)
     peak = check_range(image, "images")
     channels = np.atleast_3d(image).astype(np.float32)
-    inner, (left, top) = _fit((image.shape[1], image.shape[0]), size, pad)
-    canvas = np.full(
-        (size[1], size[0], channels.shape[2]), peak * (pad or 0), "float32"
-    )
-    window = canvas[top : top + inner[1], left : left + inner[0]]
+    inner, (top, left) = _fit(image.shape, size, pad)
+    canvas = np.full((*size, channels.shape[2]), peak * (pad or 0), "float32")
+    window = canvas[top : top + inner[0], left : left + inner[1]]
     for i in range(channels.shape[2]):
         channel = Image.fromarray(np.ascontiguousarray(channels[:, :, i]))
-        window[:, :, i] = channel.resize(inner, Image.Resampling.LANCZOS)
+        window[:, :, i] = channel.resize(inner[::-1], Image.Resampling.LANCZOS)
     canvas = np.clip(canvas, 0, peak)
     if image.dtype.kind != "f":
         canvas = np.rint(canvas).astype(image.dtype)
@@ -363,21 +354,17 @@ def _resize_array(image, size, pad):
 
 
 def _fit(old, new, pad):
-    """Return the size of the picture inside the new size, and its upper left corner."""
+    """Return the size of the picture inside the new size, and its top and left."""
     if pad is None:
         return new, (0, 0)
     scale = min(new[0] / old[0], new[1] / old[1])
     inner = tuple(
-        min(max(round(scale * a), 1), b) for a, b in zip(old, new, strict=True)
+        min(max(round(scale * a), 1), b) for a, b in zip(old[:2], new, strict=True)
     )
     return inner, ((new[0] - inner[0]) // 2, (new[1] - inner[1]) // 2)
 
 
 # Checks
-
-
-def _check_size(size):
-    return check_pixels("size is (width, height)", size)
 
 
 def _check_pad(pad):
@@ -394,4 +381,6 @@ def _check_look(size, channels, pad, natural=False):
         raise ValueError(f"channels is 3 (colour) or 1 (grey), but got {channels!r}.")
     if pad is not None and size is None:
         raise ValueError("pad fills up to a size: give a size, or leave pad out.")
-    return size if size is None else _check_size(size), channels, _check_pad(pad)
+    if size is not None:
+        size = check_pixels("size is (height, width)", size)
+    return size, channels, _check_pad(pad)

@@ -26,13 +26,7 @@ _TEXT = set(
 
 _WORDS = 20  # that the name of a file has at most
 
-_SEPARATORS = {
-    "\t": "a tab",
-    ",": "a comma",
-    ";": "a semicolon",
-    "|": "a bar",
-    " ": "a blank",
-}
+_MARKS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "blank"}
 
 
 class Table(NamedTuple):
@@ -54,100 +48,6 @@ class Table(NamedTuple):
 
     texts: dict
     columns: str
-
-
-class Namer:
-    r"""Find the file that an entry of a table means.
-
-    Parameters
-    ----------
-    names : iterable of str
-        All files, with ``/``.
-    images : iterable of str
-        Those of them whose endings may be left out in an entry.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.data.label_tables import Namer
-    >>> files = ["words/a.png", "words/000001.bin.png"]
-    >>> namer = Namer(files, files)
-    >>> [namer.find(entry) for entry in ("words\\a.png", "000001", "/home/x/a.png")]
-    ['words/a.png', 'words/000001.bin.png', 'words/a.png']
-    """
-
-    def __init__(self, names, images):
-        names, images = list(names), list(images)
-        self._exact = _Index(names, images, str)
-        self._any_case = _Index(names, images, str.casefold)
-
-    def find(self, entry, folder=""):
-        """Return the file, or None if no file or more than one is meant.
-
-        ``folder`` is where the table stands: names are looked for from there first.
-        Small and capital letters count only where files differ in nothing else.
-        """
-        entry = clean(entry).replace("\\", "/")
-        if not entry:
-            return None
-        return self._exact.find(entry, folder) or self._any_case.find(entry, folder)
-
-
-class _Index:
-    """Files by their whole names, and by what is left of these without endings."""
-
-    def __init__(self, names, images, write):
-        self.write = write
-        self.whole, self.short = {}, {}
-        for name in names:
-            self.whole.setdefault(write(clean(name)), []).append(name)
-        for name in images:  # last part of a path -> endings left out -> files
-            last = write(posixpath.basename(clean(name)))
-            for level, short in enumerate(stems(last)):
-                levels = self.short.setdefault(short, {})
-                levels.setdefault(level, []).append(name)
-
-    def find(self, entry, folder):
-        entry = self.write(entry)
-        for place in (self.write(folder), ""):
-            meant = self.whole.get(posixpath.normpath(posixpath.join(place, entry)))
-            if meant:
-                return _only(meant)
-        levels = self.short.get(posixpath.basename(entry), {0: []})
-        meant = levels[min(levels)]
-        near = [n for n in meant if _parent(self.write(clean(n))) == _parent(entry)]
-        return _only(near or meant)
-
-
-def _only(names):
-    return names[0] if len(names) == 1 else None
-
-
-def stems(name):
-    """Return a name, then without its ending, then without two endings, and so on.
-
-    Parameters
-    ----------
-    name : str
-        Without folders.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> from crnn_tutorial.data.label_tables import stems
-    >>> stems("000001.bin.png")
-    ['000001.bin.png', '000001.bin', '000001']
-    """
-    found = [name]
-    while posixpath.splitext(found[-1])[1]:
-        found.append(posixpath.splitext(found[-1])[0])
-    return found
-
-
-def _parent(name):
-    return posixpath.basename(posixpath.dirname(name))
 
 
 def decode_text(content, name):
@@ -183,8 +83,116 @@ def decode_text(content, name):
     return text.replace("\ufeff", "")
 
 
-def read_table(content, name, namer, columns=None):
-    r"""Read what a table says of each file.
+def add_text(texts, name, text, where):
+    """Note the text of a file, or say that it has two.
+
+    Parameters
+    ----------
+    texts : dict
+        File -> text; it grows.
+    name, text : str
+        Of the file.
+    where : str
+        Where it stands, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the file has another text already.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.label_tables import add_text
+    >>> texts = {"a.png": "seven"}
+    >>> add_text(texts, "b.png", " eight", "labels.csv, line 2")
+    >>> texts
+    {'a.png': 'seven', 'b.png': 'eight'}
+    """
+    text = clean(text)
+    if texts.setdefault(name, text) != text:
+        raise ValueError(
+            f"{where}: {name} has two texts, {texts[name]!r} and {text!r}."
+        )
+
+
+class Sheet(NamedTuple):
+    """The rows of a table, split into cells.
+
+    Parameters
+    ----------
+    name : str
+        The file of the table.
+    separator : str
+        Between two columns.
+    rows : list of tuple
+        Of each row that is not empty: its line, its cells, and the files that these
+        name, or None.
+    width : int
+        The number of columns that most of the rows have.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.label_tables import Sheet
+    >>> sheet = Sheet("t.csv", ",", [(1, ["0", "a"], ["0.png", None])], 2)
+    >>> sheet.read()
+    Table(texts={'0.png': 'a'}, columns='columns 1 and 2')
+    """
+
+    name: str
+    separator: str
+    rows: list
+    width: int
+
+    def named(self):
+        """Count the rows in which an entry names a file."""
+        return sum(any(files) for _, _, files in self.rows if files[1:])
+
+    def read(self, columns=None):
+        """Return what the table says of each file.
+
+        Parameters
+        ----------
+        columns : tuple of two, optional
+            The headings of the file and of the text, or their positions from 0. By
+            default the file is the column whose entries name files, and the text the
+            other one, or of several others that with a heading such as ``text`` or
+            ``label``.
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        ValueError
+            If a row has another number of columns, if it is not clear which column is
+            the text, or if a file has two texts.
+        """
+        if not self.rows:
+            raise ValueError(
+                f"{self.name} is empty: expected rows of a file and its text."
+            )
+        if columns is None:
+            file, text = _find_columns(self)
+        else:
+            file, text = (_position(column, self) for column in columns)
+        (_, first, _), *others = self.rows
+        said = f"columns {file + 1} and {text + 1}"
+        titled = columns is not None and isinstance(columns[0], str)
+        if titled := titled or _is_heading(self, file):
+            said = f"columns {clean(first[file])!r} and {clean(first[text])!r}"
+        folder, texts = posixpath.dirname(self.name), {}
+        for line, cells, files in others if titled else self.rows:
+            if len(cells) != self.width:
+                raise _wrong_width(self, line, cells)
+            entry = posixpath.join(folder, clean(cells[file]).replace("\\", "/"))
+            name = files[file] or posixpath.normpath(entry)
+            add_text(texts, name, cells[text], f"{self.name}, line {line}")
+        return Table(texts, said)
+
+
+def open_table(content, name, namer):
+    r"""Split the rows of a table by that separator with which most of them name a file.
 
     Parameters
     ----------
@@ -196,60 +204,10 @@ def read_table(content, name, namer, columns=None):
         it names files.
     namer : Namer
         Of the files there are.
-    columns : tuple of two str, optional
-        The headings of the file and of the text, or their positions from 0. By default
-        the file is the column whose entries name files, and the text the other one, or
-        of several others that with a heading such as ``text`` or ``label``.
 
     Returns
     -------
-    Table
-
-    Raises
-    ------
-    ValueError
-        If a row has another number of columns, if it is not clear which column is the
-        text, if a file has two texts, or quotes do not close.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.data.label_tables import Namer, read_table
-    >>> namer = Namer(["0.png", "1.png"], ["0.png", "1.png"])
-    >>> read_table("label;id\nAB;0\nC D;1\n", "labels.csv", namer)
-    Table(texts={'0.png': 'AB', '1.png': 'C D'}, columns="columns 'id' and 'label'")
-    """
-    sheet = _choose_dialect(content, name, namer)
-    if not sheet.rows:
-        raise ValueError(f"{name} is empty: expected rows of a file and its text.")
-    if columns is None:
-        file, text = _find_columns(sheet)
-    else:
-        file, text = (_position(column, sheet) for column in columns)
-    first = sheet.rows[0][1]
-    titled = columns is not None and isinstance(columns[0], str)
-    titled = titled or _is_heading(sheet, file)
-    said = f"columns {file + 1} and {text + 1}"
-    if titled:
-        said = f"columns {clean(first[file])!r} and {clean(first[text])!r}"
-    texts = {}
-    for line, cells in sheet.rows[1:] if titled else sheet.rows:
-        if len(cells) != sheet.width:
-            raise _wrong_width(sheet, line, cells)
-        _add_text(texts, sheet.file_of(cells[file]), cells[text], name, line)
-    return Table(texts, said)
-
-
-def names_files(content, name, namer):
-    """Whether most of the rows of a table name a file.
-
-    Parameters
-    ----------
-    content, name, namer
-        As in `read_table`.
-
-    Returns
-    -------
-    bool
+    Sheet
 
     Raises
     ------
@@ -258,96 +216,70 @@ def names_files(content, name, namer):
 
     Examples
     --------
-    >>> from crnn_tutorial.data.label_tables import Namer, names_files
-    >>> namer = Namer(["0.png"], ["0.png"])
-    >>> [names_files(text, "a.txt", namer) for text in ("0.png seven", "Read me.")]
-    [True, False]
+    >>> from crnn_tutorial.data.label_tables import open_table
+    >>> from crnn_tutorial.data.namer import Namer
+    >>> namer = Namer(["0.png", "1.png"], ["0.png", "1.png"])
+    >>> sheet = open_table("label;id\nAB;0\nC D;1\n", "labels.csv", namer)
+    >>> sheet.separator, sheet.named()
+    (';', 2)
+    >>> sheet.read()
+    Table(texts={'0.png': 'AB', '1.png': 'C D'}, columns="columns 'id' and 'label'")
     """
-    sheet = _choose_dialect(content, name, namer)
-    return 2 * sheet.named() >= max(len(sheet.rows), 1)
-
-
-class _Sheet(NamedTuple):
-    """The rows of a table, split into cells."""
-
-    name: str
-    namer: Namer
-    separator: str
-    rows: list  # of (line, cells)
-    width: int  # the number of columns that most of the rows have
-
-    def find(self, entry):
-        """Return the file that an entry means, or None."""
-        return self.namer.find(entry, posixpath.dirname(self.name))
-
-    def file_of(self, entry):
-        """Return the file that an entry means, or the name that is written there."""
-        written = posixpath.join(
-            posixpath.dirname(self.name), clean(entry).replace("\\", "/")
-        )
-        return self.find(entry) or posixpath.normpath(written)
-
-    def named(self):
-        """Count the rows in which an entry names a file."""
-        found = (any(map(self.find, cells)) for _, cells in self.rows if cells[1:])
-        return sum(found)
-
-
-def _choose_dialect(content, name, namer):
-    """Split the rows by that separator with which most of them name a file."""
     sheets, errors = [], []
-    order = sorted(_SEPARATORS, key=lambda mark: mark == "," and name[-4:] != ".csv")
+    order = sorted(_MARKS, key=lambda mark: mark == "," and name[-4:] != ".csv")
     for separator in order:
         try:
             rows = list(_split_rows(content, name, namer, separator))
         except ValueError as error:
             errors.append(error)
-        else:
-            sheets.append(_Sheet(name, namer, separator, rows, _usual_width(rows)))
-    best = max(sheets, key=lambda sheet: sheet.named())
+            continue
+        counts = Counter(len(cells) for _, cells, _ in rows)
+        width = max(counts, key=lambda width: (counts[width], width), default=0)
+        sheets.append(Sheet(name, separator, rows, width))
+    best = max(sheets, key=Sheet.named)
     if best.named():
         return best
     if errors:
         raise errors[0]
     usual = "\t" if name.lower().endswith(".tsv") else ","
-    several = [sheet for sheet in sheets if sheet.width > 1]
-    return min(several or sheets, key=lambda sheet: sheet.separator != usual)
-
-
-def _usual_width(rows):
-    counts = Counter(len(cells) for _, cells in rows)
-    return max(counts, key=lambda width: (counts[width], width), default=0)
+    return max(sheets, key=lambda sheet: (sheet.width > 1, sheet.separator == usual))
 
 
 def _split_rows(content, name, namer, separator):
-    """Yield the line and the cells of each row that is not empty."""
+    """Yield line, cells and the files they name of each row that is not empty."""
     content = re.sub(r'\A"?sep=.?"?\s*\n', "", content)  # Excel's own first line
+    folder = posixpath.dirname(name)
     if separator == " ":
-        for number, line in enumerate(content.splitlines(), 1):
-            if line.strip():
-                yield number, _split_at_blank(line.strip(), name, namer)
-        return
-    lines = io.StringIO(content, "")
-    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+        lines = content.splitlines()
+        rows = enumerate((_split_at_blank(line, folder, namer) for line in lines), 1)
+    else:
+        rows = _csv_rows(content, name, separator)
+    for line, cells in rows:
+        if any(cell.strip() for cell in cells):
+            yield line, cells, [namer.find(cell, folder) for cell in cells]
+
+
+def _csv_rows(content, name, separator):
+    lines, strict = io.StringIO(content, ""), {"strict": True, "skipinitialspace": True}
+    reader = csv.reader(lines, delimiter=separator, **strict)
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
+            yield reader.line_num, cells
     except csv.Error as error:
         raise ValueError(f"{name}, line {reader.line_num}: {error}.") from error
 
 
-def _split_at_blank(line, name, namer):
+def _split_at_blank(line, folder, namer):
     """Split a line at its first blank, or at the last one if a file stands there."""
-    folder = posixpath.dirname(name)
+    line = line.strip()
     quoted = re.match(r'"((?:[^"]|"")*)"\s+(.*)', line)
     if quoted:
         return [quoted[1].replace('""', '"'), _unquoted(quoted[2])]
     words = line.split(" ")
     for cut in range(1, min(len(words), _WORDS)):  # names may hold blanks, too
-        entry, text = " ".join(words[:cut]), " ".join(words[cut:]).strip()
+        entry = " ".join(words[:cut])
         if namer.find(entry, folder):
-            return [entry, _unquoted(text)]
+            return [entry, _unquoted(" ".join(words[cut:]))]
     if len(words) > 1 and namer.find(words[-1], folder):
         return [_unquoted(" ".join(words[:-1])), words[-1]]
     return line.split(maxsplit=1)
@@ -360,24 +292,22 @@ def _unquoted(text):
 
 def _find_columns(sheet):
     """Return which column names the files, and which is the text."""
-    heading = [_word(cell) for cell in sheet.rows[0][1]]
-    cells = [cells for _, cells in sheet.rows if len(cells) == sheet.width]
+    heading = [_word(cell) for cell in sheet.rows[0][1]] + [""] * sheet.width
+    rows = [row[1:] for row in sheet.rows if len(row[1]) == sheet.width]
     scores = []
     for column in range(sheet.width):
-        entries = [row[column] for row in cells]
-        found = [bool(sheet.find(entry)) for entry in entries]
-        ending = [find and "." in e for find, e in zip(found, entries, strict=True)]
-        known = column < len(heading) and heading[column] in _FILE
-        scores.append((sum(ending), 2 * sum(found) >= len(found) and known, sum(found)))
-    file = max(range(sheet.width), key=lambda column: (scores[column], -column))
+        found = [cells[column] for cells, files in rows if files[column]]
+        known = heading[column] in _FILE and 2 * len(found) >= len(rows)
+        scores.append((sum("." in entry for entry in found), known, len(found)))
+    file = max(range(sheet.width), key=scores.__getitem__)
     others = [column for column in range(sheet.width) if column != file]
-    others = [c for c in others if any(row[c].strip() for row in cells)] or others
-    titled = [c for c in others if c < len(heading) and heading[c] in _TEXT]
-    if sheet.width > 1 and len(others) > 1 and len(titled) == 1:
+    others = [c for c in others if any(cells[c].strip() for cells, _ in rows)] or others
+    titled = [c for c in others if heading[c] in _TEXT]
+    if len(others) > 1 and len(titled) == 1:
         others = titled
     if len(others) != 1:
-        line, row = next(row for row in sheet.rows if len(row[1]) == sheet.width)
-        raise _wrong_width(sheet, line, row)
+        line, cells = next(r[:2] for r in sheet.rows if len(r[1]) == sheet.width)
+        raise _wrong_width(sheet, line, cells)
     return file, others[0]
 
 
@@ -397,37 +327,25 @@ def _position(column, sheet):
 
 def _is_heading(sheet, file):
     """Whether the first row holds no file and its text, but says what they are."""
-    first = sheet.rows[0][1]
-    if len(first) != sheet.width or sheet.find(first[file]):
+    (_, first, files), *others = sheet.rows
+    if len(first) != sheet.width or files[file]:
         return False
     if _word(first[file]) in _FILE:
         return True
-    others = [cells[file] for _, cells in sheet.rows[1:] if len(cells) == sheet.width]
-    found = [entry for entry in others if sheet.find(entry)]
-    return not _has_ending(first[file]) and len(found) > len(others) / 2
-
-
-def _has_ending(entry):
-    return posixpath.splitext(clean(entry))[1].lower() in image_endings()
+    found = [row[2][file] for row in others if len(row[1]) == sheet.width]
+    ending = posixpath.splitext(clean(first[file]))[1].lower()
+    return ending not in image_endings() and 2 * sum(map(bool, found)) > len(found)
 
 
 def _word(cell):
     return re.sub(r"[\W_]+", "", clean(cell).casefold())
 
 
-def _add_text(texts, name, text, table, line):
-    text = clean(text)
-    if texts.setdefault(name, text) != text:
-        raise ValueError(
-            f"{table}, line {line}: {name} has two texts, {texts[name]!r} and {text!r}."
-        )
-
-
 def _wrong_width(sheet, line, cells):
     wanted = "two" if sheet.width <= 3 else sheet.width
     return ValueError(
         f"{sheet.name}, line {line}: {wanted} columns are expected, the file and its "
-        f"text, separated by {_SEPARATORS[sheet.separator]}, but got {len(cells)}: "
+        f"text, separated by a {_MARKS[sheet.separator]}, but got {len(cells)}: "
         f'{cells!r:.80}. A text that has one inside stands in quotes: "a, b". Of '
         'more columns, columns=("file", "text") says which ones count.'
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.images import load_image
 from crnn_tutorial.data.splits import Dataset, Split
 
@@ -49,6 +50,10 @@ _PHOTOGRAPHS = tuple(
     )
 )
 
+PHOTOS_SOURCE = "; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS)
+
+PHOTOS_LICENCE = "; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS)
+
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
 
@@ -62,7 +67,8 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     Parameters
     ----------
     size : tuple of two ints
-        ``(width, height)`` of a crop in pixels, at most 384 x 300.
+        ``(height, width)`` of a crop in pixels, at most (300, 384). A swapped pair that
+        fits gives no error.
     crops : int
         How many from each photograph. A crop with hardly any contrast (standard
         deviation under 0.01: the black around the retina) is drawn again.
@@ -94,14 +100,13 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     Examples
     --------
     >>> import crnn_tutorial as ct
-    >>> photos = ct.load_photos(size=(48, 32), crops=2)
+    >>> photos = ct.load_photos(size=(32, 48), crops=2)
     >>> photos.train.images.shape
     (20, 32, 48, 3)
     >>> set(photos.train.targets.tolist()) & set(photos.test.targets.tolist())
     set()
     """
-    if crops < 1:
-        raise ValueError(f"crops is how many for each photograph, but got {crops}.")
+    check_count("crops", crops)
     rng = np.random.default_rng(seed)
     images = []
     for photograph in _PHOTOGRAPHS:
@@ -112,8 +117,8 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     return Dataset(
         *(everything[np.isin(targets, part)] for part in _split_photographs(rng)),
         class_names=tuple(photograph.name for photograph in _PHOTOGRAPHS),
-        source="; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS),
-        licence="; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS),
+        source=PHOTOS_SOURCE,
+        licence=PHOTOS_LICENCE,
     )
 
 
@@ -126,13 +131,13 @@ def _photograph_path(photograph):
 
 
 def _random_crops(image, size, crops, rng, name):
-    width, height = size
+    height, width = size
     room = (image.shape[0] - height, image.shape[1] - width)
-    if min(*room) < 0 or min(width, height) < 1:
+    if min(*room) < 0 or min(size) < 1:
         raise ValueError(
-            f"A crop of {width} x {height} pixels does not fit into the photograph "
-            f"{name!r}, {image.shape[1]} x {image.shape[0]} pixels. size is (width, "
-            "height)."
+            f"A crop of {height} x {width} pixels does not fit into the photograph "
+            f"{name!r}, {image.shape[0]} x {image.shape[1]} pixels. size is (height, "
+            "width)."
         )
     cuts = np.empty((crops, height, width, image.shape[2]), np.float32)
     for i in range(crops):

@@ -68,7 +68,7 @@ def count_shares(count, *shares):
     return counts
 
 
-def deal(groups, validation, test, rng):
+def deal(groups, validation, test, rng, what="images"):
     """Deal out different pictures by chance, the same share of each group.
 
     Parameters
@@ -79,6 +79,8 @@ def deal(groups, validation, test, rng):
         The share of this split.
     rng : numpy.random.Generator
         The chance.
+    what : str
+        What is dealt out, for the message.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def deal(groups, validation, test, rng):
         if share and part not in part_of.values():
             raise ValueError(
                 f"The {PARTS[part]} split would be empty: there are "
-                f"{sum(map(len, groups))} different images, too few. Add some (three "
+                f"{sum(map(len, groups))} different {what}, too few. Add some (three "
                 "are enough; with classes, three in one of them), or pass "
                 f"{PARTS[part]}=0."
             )
@@ -275,7 +277,7 @@ class Dataset:
 
     Parameters
     ----------
-    train, validation, test : Split or ImageStream
+    train, validation, test : Split
         No image, and where it is known no digit and no photograph, is in two of them.
     class_names : tuple of str
         The name of class ``i`` at position ``i``; for texts, the characters.

@@ -274,12 +274,10 @@ class CRNN:
             the end ``"logits"`` and ``"probabilities"``, ``(batch, classes)``.
         """
         x = np.asarray(images)
-        passed, first = {"images": x}, 0
+        passed, weights = {"images": x}, iter(self.weights)
         for name, layer in self.layers.items():
-            last = first + layer.parameters
-            x = layer.forward(x, *self.weights[first:last])
+            x = layer.forward(x, *(next(weights) for _ in range(layer.parameters)))
             passed["logits" if isinstance(layer, Scores) else name] = x
-            first = last
         return passed | {"probabilities": softmax(x)}
 
     def loss(self, images, labels):

@@ -19,6 +19,8 @@ from crnn_tutorial.figures.trace_values import (
 from crnn_tutorial.network.layers import ScanRows
 
 ROWS = 32  # of a heat map: more are no longer to be told apart on a phone
+# What became the steps -> which way they run in image and maps.
+_WAYS = {"width": "across", "frames": "across", "height": "down", "": ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,27 +143,25 @@ def trace_shapes(model, image, *, channels=3, highlight=None, class_names=None):
 
 
 def _panels(values, channels, class_names):
-    image, steps = values.image, values.time
-    picture = _side_by_side(image)
+    image, picture = values.image, _side_by_side(values.image)
     across = ("column of the image (px)", picture.shape[1])
     if image.ndim == 4:
         across = ("frame", len(image))
     width = panel_width(picture)
     height = min(3.2, width * picture.shape[0] / picture.shape[1])
-    title = f"{values.name}: {_size(image)}"
-    panels = [Panel(title, [picture], across, height, arrow=steps == "height")]
-    for k in _shown_maps(values):
-        panels.append(_map_panel(values, k, channels, across, width))
+    panels = [Panel(f"{values.name}: {_size(image)}", [picture], across, height)]
+    panels[0].arrow = values.time == "height"
+    panels += [_map_panel(values, k, channels, across, width) for k in _maps(values)]
     for panel in panels:
-        ways = {"width": "across", "frames": "across", "height": "down"}
-        panel.steps = ways.get(steps, "")
+        panel.steps = _WAYS[values.time]
+    steps = across
     if values.joint is not None:
-        if steps == "height":
-            across = ("row of the image (px)", len(image))
-        elif not steps:
-            across = ("step", values.steps)
-        panels += _sequence_panels(values, across)
-    return [*panels, _answer_panel(values, across, channels, class_names)]
+        if values.time == "height":
+            steps = ("row of the image (px)", len(image))
+        elif not values.time:
+            steps = ("step", values.steps)
+        panels += _sequence_panels(values, steps)
+    return [*panels, _answer_panel(values, steps, channels, class_names)]
 
 
 def _size(array):
@@ -173,7 +173,7 @@ def _side_by_side(picture):
     return picture if picture.ndim == 3 else np.concatenate(list(picture), axis=1)
 
 
-def _shown_maps(values):
+def _maps(values):
     """Return the last map before the sequence or the answer, and the last scan."""
     found = {}
     for k, layer in enumerate(values.layers[:-1][: values.joint]):

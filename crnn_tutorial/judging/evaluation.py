@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from crnn_tutorial.data.images import stack_images
+from crnn_tutorial.data.lazy_images import LazyImages
 from crnn_tutorial.judging.costs import count_multiplications
 from crnn_tutorial.judging.intervals import Interval, interval
 from crnn_tutorial.judging.tables import ResultTable, count
@@ -23,7 +24,7 @@ from crnn_tutorial.tasks.classification import Classify
 from crnn_tutorial.training import batches
 from crnn_tutorial.training.train import set_seed, train_crnn_model
 
-_STREAM_BATCH = 32  # images of a stream that are in memory at once
+_LAZY_BATCH = 32  # images from files that are in memory at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +101,11 @@ def evaluate(
     model : keras.Model or scikit-learn classifier
         Any model whose head ``heads.of`` knows, or a *fitted* classifier or pipeline,
         which is given the images flattened to ``(images, numbers)``.
-    split : Split or ImageStream
+    split : Split
         With ``images`` ``(images, height, width, channels)`` in [0, 1] and
         ``targets``. The images may be a list of paths, PIL images or arrays: each is
         resized to what the model takes, as `load_image` or, of text, `read_text` does.
-        Of a stream, a few images are in memory at once.
+        Of `LazyImages` a few images are in memory at once.
     seconds : float, optional
         That the training took, to be shown beside the score.
     sample_weight, class_weight : optional
@@ -187,16 +188,9 @@ def _check_split(split):
         raise ValueError("The split is empty: there is no image to score.")
 
 
-def _is_stream(split):
-    return isinstance(split, keras.utils.PyDataset)
-
-
 def _predict(model, split):
-    if _is_stream(split):
-        # Image by image in the order of the targets: its batches may be shuffled.
-        starts = range(0, len(split.targets), _STREAM_BATCH)
-        batches = (split.images[start : start + _STREAM_BATCH] for start in starts)
-        return np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    if isinstance(split.images, LazyImages):
+        return split.images.predict(model, _LAZY_BATCH)
     if _reads_lines(model):
         return reading.predict_lines(model, reading.fit_lines(model, split.images))[0]
     return model.predict(_as_array(split.images, model.input_shape), verbose=0)
@@ -218,7 +212,7 @@ def _as_array(images, input_shape=None):
     if len(input_shape or ()) not in (0, 4):
         return np.stack(list(images))  # clips
     _, height, width, channels = input_shape or (None,) * 4
-    return stack_images(images, (width, height) if height and width else None, channels)
+    return stack_images(images, (height, width) if height and width else None, channels)
 
 
 def _multiplications(model, split):
@@ -260,7 +254,7 @@ def compare(rivals, *, split=None, caption=None):
     ----------
     rivals : dict
         Name -> ``Evaluation``, or name -> model where ``split`` is given.
-    split : Split or ImageStream, optional
+    split : Split, optional
         What models are evaluated on.
     caption : str, optional
         One sentence; by default it names the metric and the number of images.
@@ -432,9 +426,6 @@ def _fit_classifier(classifier, train, seed):
 
 def _fit_model(model, dataset, batch_size, epochs, seed, options):
     options = {"validation_data": dataset.validation, "verbose": 0, **options}
-    train = dataset.train
-    stream = _is_stream(train)
-    images, targets = (train, None) if stream else (train.images, train.targets)
     return train_crnn_model(
-        model, images, targets, batch_size, epochs, seed=seed, **options
+        model, dataset.train, None, batch_size, epochs, seed=seed, **options
     )

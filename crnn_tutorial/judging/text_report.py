@@ -208,7 +208,7 @@ def report_text(model, split, *, worst=5, beam_width=1, batch_size=64):
 
 def _check_reader(model):
     try:
-        reading._check_reader(model)
+        reading.check_reader(model)
     except ValueError as error:
         raise ValueError(
             f"{error} To score a model that gives classes, call ct.evaluate(model, "

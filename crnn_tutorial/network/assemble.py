@@ -5,9 +5,8 @@ from pathlib import Path
 
 import keras
 
-from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.files import check_zip
-from crnn_tutorial.data.splits import Dataset
+from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.network import backbones
 from crnn_tutorial.network.heads import Several, load_tasks
 
@@ -167,42 +166,53 @@ def check_filters(filters, height, width):
     return counts
 
 
-def image_input(input_shape, num_classes, filters, least=1):
-    """Return the input, the number of classes and their names, or say what is wrong.
+def begin(input_shape, num_classes, *examples, free=()):
+    """Return a model's input and its classes, from numbers or from a dataset.
 
     Parameters
     ----------
     input_shape : tuple of int, or Dataset
-        ``(height, width, channels)``; height and width may be None.
+        What the model takes, without the batch.
     num_classes : int or None
         None where a dataset says it.
-    filters : sequence of int
-        One block for each: the image must bear them.
-    least : int
-        The fewest classes that make sense.
+    *examples, free
+        What the shape may be (an image's by default), and which axes may have any size.
 
     Returns
     -------
-    tuple
-        A ``keras.Input``, an int, and a tuple of str or None.
+    keras.KerasTensor
+        The input, called ``image`` or ``clip``.
+    int or None
+        The number of classes.
+    tuple of str or None
+        What they are called.
 
     Raises
     ------
     ValueError
-        If they make no sense together.
+        If the shape is none, or a dataset has another number of classes.
 
     Examples
     --------
-    >>> from crnn_tutorial.network.assemble import image_input
-    >>> image, classes, names = image_input((64, None, 3), 5, (16, 32))
-    >>> image.shape, classes, names
-    ((None, 64, None, 3), 5, None)
+    >>> from crnn_tutorial.network.assemble import begin
+    >>> image, num_classes, names = begin((28, None, 1), 10, free=("width",))
+    >>> image.name, tuple(image.shape), num_classes, names
+    ('image', (None, 28, None, 1), 10, None)
     """
+    if isinstance(input_shape, Split):
+        raise ValueError("A split does not name its classes: pass the whole dataset.")
     names = None
     if isinstance(input_shape, Dataset):
         names = tuple(map(str, input_shape.class_names))
-        input_shape, num_classes = input_shape.input_shape, num_classes or len(names)
-    shape = check_shape(input_shape, IMAGE, free=("height", "width"))
-    check_filters(filters, *shape[:2])
-    num_classes = check_count("num_classes", num_classes, least)
-    return keras.Input(shape), num_classes, names
+        if num_classes not in (None, len(names)):
+            raise ValueError(
+                f"The dataset has {len(names)} classes, but num_classes is "
+                f"{num_classes}: leave it out."
+            )
+        input_shape, num_classes = input_shape.input_shape, len(names)
+    rank = len(input_shape) if isinstance(input_shape, tuple | list) else 0
+    examples = examples or (IMAGE,)
+    example = next((one for one in examples if len(one) == rank), examples[0])
+    name = "clip" if "frames" in example else "image"
+    shape = check_shape(input_shape, example, free)
+    return keras.Input(shape, name=name), num_classes, names

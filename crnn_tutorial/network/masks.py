@@ -32,8 +32,8 @@ class _PaddingMask(_Mask):
 
     def call(self, inputs):
         _require_rank(type(self).__name__, inputs.shape, *self.takes)
-        others = [k for k in range(1, len(inputs.shape)) if k != self.axis]
-        return ops.any(inputs != -1, axis=others)
+        others = set(range(1, len(inputs.shape))) - {self.axis}
+        return ops.any(inputs != -1, axis=tuple(others))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], input_shape[self.axis]

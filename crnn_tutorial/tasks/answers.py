@@ -10,6 +10,7 @@ import numpy as np
 from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.data.image_files import image_endings, is_picture
 from crnn_tutorial.data.images import stack_images
+from crnn_tutorial.data.lazy_images import LazyImages
 from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks.reading import read_text
@@ -99,8 +100,11 @@ def _predict(model, images, batch_size):
             model, images, return_confidence=True, batch_size=batch_size
         )
         return [Prediction(one.text, one.confidence) for one in readings]
-    images = _as_array(images, model.input_shape)
-    outputs = model.predict(images, batch_size=batch_size, verbose=0)
+    if isinstance(images, LazyImages):
+        outputs = images.predict(model, batch_size)
+    else:
+        images = _as_array(images, model.input_shape)
+        outputs = model.predict(images, batch_size=batch_size, verbose=0)
     return [_named(one) for one in head.answer(outputs)]
 
 
@@ -134,7 +138,7 @@ def _as_array(images, input_shape):
     if ready and images.shape[1:] == input_shape[1:]:
         return check_images(images)
     _, height, width, channels = input_shape
-    size = (width, height) if height and width else None
+    size = (height, width) if height and width else None
     return stack_images(images, size, channels)
 
 

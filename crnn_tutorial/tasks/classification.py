@@ -1,17 +1,15 @@
 """One class for each image: the head, the CRNN, and its rivals."""
 
-import numbers
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import keras
 import numpy as np
 from keras import layers
 
-from crnn_tutorial.data.splits import Dataset, Split
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import IMAGE, assemble, check_filters, check_shape
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.layers import ClassProbabilities, MapToSequence
 from crnn_tutorial.network.masks import CHANNELS_LAST
@@ -52,11 +50,7 @@ class Classify(heads.Head):
     metric_name: ClassVar[str] = "accuracy"
 
     def __post_init__(self):
-        if not isinstance(self.num_classes, numbers.Integral) or self.num_classes < 2:
-            raise ValueError(
-                "num_classes is a whole number, at least 2, but got "
-                f"{self.num_classes!r}: with one class there is nothing to decide."
-            )
+        check_count("num_classes", self.num_classes, least=2)  # 1: nothing to decide
 
     @classmethod
     def from_layer(cls, layer, shape):
@@ -79,33 +73,33 @@ class Classify(heads.Head):
             x = layers.Dropout(dropout, name="dropout")(x)
         if self.class_names is not None:
             return ClassProbabilities(self.class_names, name="probabilities")(x)
-        return layers.Dense(
-            int(self.num_classes), activation="softmax", name="probabilities"
-        )(x)
+        count = int(self.num_classes)
+        return layers.Dense(count, activation="softmax", name="probabilities")(x)
 
-    def encode(self, labels):
+    def encode(self, targets):
         """Turn integer or one-hot labels ``(n,)`` or ``(n, classes)`` into integers."""
-        labels = np.asarray(labels)
-        if labels.dtype == object:  # a table's column
-            labels = np.array(labels.tolist())
-        if labels.ndim == 2 and labels.shape[1] == self.num_classes:
-            if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
+        targets = np.asarray(targets)
+        if targets.dtype == object:  # a table's column
+            targets = np.array(targets.tolist())
+        if targets.ndim == 2 and targets.shape[1] == self.num_classes:
+            binary = np.isin(targets, (0, 1)).all()
+            if not binary or (targets.sum(axis=1) != 1).any():
                 raise ValueError(
                     "One-hot labels have exactly one 1 in each row and 0 elsewhere."
                 )
-            return labels.argmax(axis=1)
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            return targets.argmax(axis=1)
+        if targets.ndim != 1 or targets.dtype.kind not in "iu":
             raise ValueError(
                 f"Labels are integers of shape (n,) or one-hot rows of shape "
-                f"(n, {self.num_classes}), but got {labels.dtype} of shape "
-                f"{labels.shape}."
+                f"(n, {self.num_classes}), but got {targets.dtype} of shape "
+                f"{targets.shape}."
             )
-        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
+        if targets.size and not 0 <= targets.min() <= targets.max() < self.num_classes:
             raise ValueError(
                 f"Labels run from 0 to {self.num_classes - 1} for {self.num_classes} "
-                f"classes, but got {labels.min()} to {labels.max()}."
+                f"classes, but got {targets.min()} to {targets.max()}."
             )
-        return labels
+        return targets
 
     def decode(self, outputs):
         """Turn probabilities ``(n, classes)`` into the most probable class ``(n,)``."""
@@ -113,33 +107,13 @@ class Classify(heads.Head):
 
     def answer(self, outputs):
         """Name the most probable class of each row, with its probability."""
+        names = self.class_names or range(self.num_classes)
         best = self.decode(outputs).tolist()
-        names = (
-            range(self.num_classes) if self.class_names is None else self.class_names
-        )
         return [(names[k], float(row[k])) for k, row in zip(best, outputs, strict=True)]
 
     def per_image(self, targets, outputs):
         """Score each image: 1.0 where the answer is right, else 0.0."""
         return accuracy_per_image(self.encode(targets), self.decode(outputs))
-
-
-def describe(input_shape, num_classes):
-    """Return the shape of the images and the head, of numbers or of a dataset."""
-    if isinstance(input_shape, Split):
-        raise ValueError(
-            "A split does not say what its classes are called: pass the dataset, "
-            "ct.build_crnn_model(data), or a shape and the number of classes."
-        )
-    if not isinstance(input_shape, Dataset):
-        return input_shape, Classify(num_classes)
-    names = tuple(map(str, input_shape.class_names))
-    if num_classes not in (None, len(names)):
-        raise ValueError(
-            f"The dataset has {len(names)} classes, but num_classes is {num_classes}: "
-            "leave it out."
-        )
-    return input_shape.input_shape, Classify(len(names), names)
 
 
 def build_crnn_model(
@@ -205,16 +179,12 @@ def build_crnn_model(
     >>> model.output_shape
     (None, 10)
     """
-    input_shape, head = describe(input_shape, num_classes)
-    shape = height, width, _ = check_shape(input_shape, IMAGE)
-    filters = check_filters(filters, height, width)
-    inputs = keras.Input(shape, name="image")
-    if sequence == "columns":
-        features = backbones.columns(inputs, filters, units, recurrence)
-    elif sequence == "patches":
-        features = backbones.patches(inputs, filters, units, recurrence)
-    else:
+    inputs, *classes = begin(input_shape, num_classes)
+    head = Classify(*classes)
+    filters = check_filters(filters, *inputs.shape[1:3])
+    if sequence not in ("columns", "patches"):
         raise ValueError(f'sequence is "columns" or "patches", not {sequence!r}.')
+    features = getattr(backbones, sequence)(inputs, filters, units, recurrence)
     return assemble(inputs, features, head, dropout, learning_rate)
 
 
@@ -260,10 +230,9 @@ def build_cnn_model(
     >>> ct.receptive_field(model)
     (46, 46)
     """
-    input_shape, head = describe(input_shape, num_classes)
-    shape = height, width, _ = check_shape(input_shape, IMAGE)
-    filters = check_filters(filters, height, width)
-    inputs = keras.Input(shape, name="image")
+    inputs, *classes = begin(input_shape, num_classes)
+    head = Classify(*classes)
+    filters = check_filters(filters, *inputs.shape[1:3])
     features = convolve(inputs, filters, units if whole_image else None)
     return assemble(inputs, features, head, dropout, learning_rate)
 
@@ -308,9 +277,8 @@ def build_rnn_model(
     >>> ct.build_rnn_model((8, 8, 1), num_classes=10, units=32).count_params()
     3274
     """
-    return _build_scanner(
-        "simple_rnn", input_shape, num_classes, units, along, dropout, learning_rate
-    )
+    options = along, dropout, learning_rate
+    return _scan("simple_rnn", input_shape, num_classes, units, *options)
 
 
 def build_lstm_model(
@@ -326,12 +294,8 @@ def build_lstm_model(
 
     Parameters
     ----------
-    input_shape, num_classes, dropout, learning_rate
-        As in `build_crnn_model`.
-    units : int
-        Size of the recurrent state in each direction.
-    along : {"width", "height"}
-        Read columns from left to right, or rows from top to bottom.
+    input_shape, num_classes, units, along, dropout, learning_rate
+        As in `build_rnn_model`.
 
     Returns
     -------
@@ -341,7 +305,7 @@ def build_lstm_model(
     Raises
     ------
     ValueError
-        If the shape is no image's, or ``along`` another word.
+        As `build_rnn_model`.
 
     References
     ----------
@@ -353,33 +317,41 @@ def build_lstm_model(
     >>> ct.build_lstm_model((8, 8, 1), num_classes=10, units=32).count_params()
     11146
     """
-    return _build_scanner(
-        "lstm", input_shape, num_classes, units, along, dropout, learning_rate
-    )
+    options = along, dropout, learning_rate
+    return _scan("lstm", input_shape, num_classes, units, *options)
 
 
-def _build_scanner(
-    cell, input_shape, num_classes, units, along, dropout, learning_rate
-):
-    input_shape, head = describe(input_shape, num_classes)
-    shape = check_shape(input_shape, IMAGE)
-    inputs = keras.Input(shape, name="image")
+def _scan(cell, input_shape, num_classes, units, along, *options):
+    inputs, *classes = begin(input_shape, num_classes)
+    head = Classify(*classes)
     sequence = MapToSequence(along, name="map_to_sequence")(inputs)
-    states = backbones.connect_steps(sequence, cell, units)
-    features = Features(states)
-    return assemble(inputs, features, head, dropout, learning_rate)
+    features = Features(backbones.connect_steps(sequence, cell, units))
+    return assemble(inputs, features, head, *options)
 
 
 def convolve(x, filters, units=None):
-    """The stem, then blocks of ``units`` filters until one place sees the image."""
-    side = max(x.shape[1:3])
-    for block, count in enumerate(filters):
-        x = backbones.convolution_block(x, count, str(block + 1))
-    block = len(filters)
+    """The stem, then blocks of ``units`` filters until one place sees the image.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+        ``(batch, height, width, channels)``, of known size.
+    filters, units : sequence of int, int
+        Of the stem, and of each further block; units of None: the stem alone.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.tasks.classification import convolve
+    >>> tuple(convolve(keras.Input((28, 28, 1)), (32, 64), units=16).map.shape)
+    (None, 1, 1, 16)
+    """
+    side, blocks = max(x.shape[1:3]), list(filters)
     # With b blocks of a 3 x 3 convolution and 2 x 2 pooling, one output sees
     # 3 * 2**b - 2 pixels in each direction.
-    while units is not None and 3 * 2**block - 2 < side:
+    while units is not None and 3 * 2 ** len(blocks) - 2 < side:
+        blocks.append(units)
+    for block, count in enumerate(blocks, start=1):
         pool = tuple(min(2, side) for side in x.shape[1:3])
-        x = backbones.convolution_block(x, units, str(block + 1), pool)
-        block += 1
+        x = backbones.convolution_block(x, count, str(block), pool)
     return Features(x)

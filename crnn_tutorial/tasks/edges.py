@@ -10,7 +10,7 @@ from skimage.morphology import skeletonize
 
 from crnn_tutorial.metrics.masks import edge_f_score
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, image_input
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
 
@@ -185,6 +185,7 @@ def build_edge_detector(
     >>> ct.build_edge_detector((None, None, 1)).output_shape
     (None, None, None, 1)
     """
-    image, *_ = image_input(input_shape, 1, filters)
+    image, *_ = begin(input_shape, None, free=("height", "width"))
+    check_filters(filters, *image.shape[1:3])
     features = backbones.patches(image, filters, units, recurrence)
     return assemble(image, features, FindEdges(), dropout, learning_rate)

@@ -3,17 +3,21 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import keras
 import numpy as np
 from keras import layers, ops
 
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, image_input
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
 
 @register
 class AnyPlace(layers.Layer):
-    """For each class the probability that it is in the image: its best place decides.
+    """For each class the probability that it is at one place of a map at least.
+
+    Each place has a probability of its own, and all are taken as independent: what is
+    missing everywhere is missing.
 
     Parameters
     ----------
@@ -41,7 +45,9 @@ class AnyPlace(layers.Layer):
         self.class_names = class_names and tuple(class_names)
 
     def call(self, logits):
-        return ops.sigmoid(ops.max(logits, axis=(1, 2)))
+        # The logarithm of the probability that it is at no place at all.
+        nowhere = -ops.sum(ops.softplus(logits), axis=(1, 2))
+        return 1.0 - ops.exp(nowhere)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
@@ -85,11 +91,14 @@ class LabelSet(heads.Head):
         return cls(shape[-1], layer.class_names)
 
     def __call__(self, features, dropout=0.0):
-        """Score each class at each place; the best place of each decides."""
+        """Score each class at each place; one place is enough."""
         x = features.map
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
-        x = layers.Conv2D(self.num_classes, 1, name="score", **CHANNELS_LAST)(x)
+        rare = keras.initializers.Constant(-4.0)  # most classes are not at most places
+        x = layers.Conv2D(
+            self.num_classes, 1, bias_initializer=rare, name="score", **CHANNELS_LAST
+        )(x)
         return AnyPlace(self.class_names, name="probabilities")(x)
 
     def encode(self, targets):
@@ -136,7 +145,7 @@ def build_multilabel_classifier(
     input_shape,
     num_classes=None,
     *,
-    filters=(16, 32, 64),
+    filters=(16, 32, 64, 64),
     units=32,
     recurrence="lstm",
     dropout=0.0,
@@ -145,8 +154,8 @@ def build_multilabel_classifier(
     """Build a CRNN that says which of several classes are in an image.
 
     Convolutions make a map, the recurrence runs over its rows and columns, and each
-    place of the map is asked for each class. A class is in the image if one place says
-    so.
+    place of the map is asked for each class. A class is in the image if it is at one
+    place at least.
 
     Parameters
     ----------
@@ -189,7 +198,8 @@ def build_multilabel_classifier(
     >>> model.output_shape
     (None, 10)
     """
-    image, num_classes, names = image_input(input_shape, num_classes, filters)
+    image, *classes = begin(input_shape, num_classes, free=("height", "width"))
+    check_filters(filters, *image.shape[1:3])
     features = backbones.patches(image, filters, units, recurrence)
-    head = LabelSet(num_classes, names)
+    head = LabelSet(*classes)
     return assemble(image, features, head, dropout, learning_rate)

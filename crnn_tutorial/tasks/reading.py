@@ -1,19 +1,16 @@
-"""Read texts with a trained model: greedily, by beam search, or from a list of words.
-
-CTC gives a text the probability of all its alignments together. The functions here
-work on one image's probabilities ``(steps, classes)``, class 0 being the blank.
-"""
+"""Read texts with a trained model: greedily, by beam search, or from some words."""
 
 import math
 from typing import NamedTuple
 
-import keras
 import numpy as np
+from scipy.special import log_softmax
 
 from crnn_tutorial.checks import check_count, check_images, check_padding
 from crnn_tutorial.data.text.stacking import pad_lines, to_lines
-from crnn_tutorial.network import heads
 from crnn_tutorial.network.masks import pixels_of_a_step
+from crnn_tutorial.tasks.ctc import align, log_forward, logarithms, search
+from crnn_tutorial.tasks.text import check_reader
 
 
 class Reading(NamedTuple):
@@ -97,7 +94,7 @@ def read_text(
     >>> reading.text in ["2015", "1997"], 0 <= reading.confidence < 0.01
     (True, True)
     """
-    head = _check_reader(model)
+    head = check_reader(model)
     check_count("beam_width", beam_width)
     check_count("batch_size", batch_size)
     allowed = None if words is None else _encode_words(head, words)
@@ -110,15 +107,10 @@ def read_text(
     else:
         readings = _read_steps(head, outputs, beam_width, allowed, pixels)
     for i, line in enumerate(lines):
-        if line.shape[1] < pixels_of_a_step(model):
-            readings[i] = _nothing(readings[i], allowed)
+        if line.shape[1] < pixels_of_a_step(model):  # it shows no word, or none surely
+            text, _, columns = readings[i]
+            readings[i] = Reading("" if words is None else text, 0.0, columns and [])
     return readings if return_confidence else [reading.text for reading in readings]
-
-
-def _nothing(reading, allowed):
-    """An image without a single step shows no text; of given words, none surely."""
-    columns = None if reading.columns is None else []
-    return Reading("" if allowed is None else reading.text, 0.0, columns)
 
 
 def fit_lines(model, images):
@@ -198,15 +190,14 @@ def predict_lines(model, lines, batch_size=64):
     ((1, 10, 4), 4)
     """
     widths = np.array([line.shape[1] for line in lines])
-    answers, width = [None] * len(lines), 0
-    batches = _batches(widths, batch_size)
+    answers = [None] * len(lines)
+    batches = _batches(widths, batch_size)  # the last one is the widest
     for chosen in batches:
         width = _batch_width(model, widths[chosen[-1]], len(batches) > 1)
-        batch = pad_lines([lines[i] for i in chosen], width)
-        outputs = model.predict_on_batch(batch)
+        outputs = model.predict_on_batch(pad_lines([lines[i] for i in chosen], width))
         for i, output in zip(chosen, outputs, strict=True):
             answers[i] = output
-    steps = len(answers[batches[-1][-1]])
+    steps = len(outputs[0])
     pixels = pixels_of_a_step(model)
     pixels = pixels if width // pixels == steps else width / steps
     return _stack_steps(answers, steps), pixels
@@ -245,79 +236,6 @@ def _stack_steps(answers, steps):
     return stacked
 
 
-def text_probability(probabilities, classes):
-    """Probability of a text: the sum over all its alignments, by the forward algorithm.
-
-    Parameters
-    ----------
-    probabilities : array of floats
-        ``(steps, classes)``, each row with the sum 1; class 0 is the blank.
-    classes : sequence of int
-        The text, each class from 1; may be empty.
-
-    Returns
-    -------
-    float
-        From 0 to 1. The sum over all texts is 1.
-
-    References
-    ----------
-    Graves et al., 2006, equations 5 to 8.
-
-    Examples
-    --------
-    Two steps, either blank or "a": three of the four paths read as "a".
-
-    >>> from crnn_tutorial.tasks.reading import text_probability
-    >>> text_probability([[0.5, 0.5], [0.5, 0.5]], [1])
-    0.75
-    """
-    totals = _log_forward(_logarithms(probabilities), _as_row(classes))
-    return float(np.exp(totals[0]))
-
-
-def alignment(probabilities, classes):
-    """Return the steps at which each character stands in the most probable alignment.
-
-    Parameters
-    ----------
-    probabilities, classes
-        As in `text_probability`.
-
-    Returns
-    -------
-    list of tuple of int
-        The first and the last step of each character, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If the text needs more steps than there are.
-
-    References
-    ----------
-    Forney, 1973, "The Viterbi algorithm", over the states of Graves et al., 2006.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.tasks.reading import alignment
-    >>> alignment([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1], [0.4, 0.6]], [1, 1])
-    [(0, 1), (3, 3)]
-    """
-    return _align(_logarithms(probabilities), _as_row(classes)[0])
-
-
-def _check_reader(model):
-    head = heads.of(model) if isinstance(model, keras.Model) else None
-    if not hasattr(head, "alphabet"):
-        got = "it classifies" if head else f"it is a {type(model).__name__}"
-        raise ValueError(
-            f"The model does not read texts: {got}. Build one with "
-            "ct.build_text_recognizer(input_shape, alphabet)."
-        )
-    return head
-
-
 def _encode_words(head, words):
     words = words if isinstance(words, str) else list(words)
     if len(words) == 0:
@@ -327,162 +245,40 @@ def _encode_words(head, words):
     return head.encode(words)  # (words, longest)
 
 
-def _as_row(classes):
-    return np.asarray(classes, int).reshape(1, -1)
-
-
-def _logarithms(probabilities):
-    with np.errstate(divide="ignore"):
-        return np.log(np.asarray(probabilities, np.float64))
-
-
-def _log_softmax(logits):
-    logits = np.asarray(logits, np.float64)
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-
-
 def _read_positions(head, outputs, allowed):
     """Each position answers for itself: a product of probabilities."""
-    scores = _logarithms(outputs)  # (images, positions, classes)
+    scores = logarithms(outputs)  # (images, positions, classes)
     if allowed is None:
         classes = scores.argmax(axis=-1)
     else:
         places = np.arange(scores.shape[1])
-        totals = [score[places, allowed].sum(axis=1) for score in scores]
-        classes = allowed[np.argmax(totals, axis=1)]
+        best = [score[places, allowed].sum(axis=1).argmax() for score in scores]
+        classes = allowed[best]
     chances = np.take_along_axis(scores, classes[..., np.newaxis], axis=-1)
     chances = np.exp(chances.sum(axis=(1, 2)))  # (images,)
-    texts = head.alphabet.decode(classes)
-    pairs = zip(texts, chances.tolist(), strict=True)
+    pairs = zip(head.alphabet.decode(classes), chances.tolist(), strict=True)
     return [Reading(text, chance, None) for text, chance in pairs]
 
 
 def _read_steps(head, logits, beam_width, allowed, pixels):
-    scores = _log_softmax(logits)  # (images, steps, classes)
+    scores = log_softmax(np.float64(logits), axis=-1)  # (images, steps, classes)
     if allowed is not None:
         candidates = [allowed] * len(scores)
     elif beam_width == 1:
         candidates = head.alphabet.encode(head.decode(logits))[:, np.newaxis]
     else:
-        candidates = [_search(score, beam_width) for score in scores]
+        candidates = [search(score, beam_width) for score in scores]
     readings = []
     for score, texts in zip(scores, candidates, strict=True):
-        totals = _log_forward(score, texts)
+        totals = log_forward(score, texts)
         best = int(np.argmax(totals))
         classes = texts[best][texts[best] > 0]
         # Rounding may lead to a hair above 1.
         confidence = min(float(np.exp(totals[best])), 1.0)
-        runs = _align(score, classes) if confidence > 0 else []
+        runs = align(score, classes) if confidence > 0 else []
         columns = [
             (int(first * pixels), math.ceil((last + 1) * pixels) - 1)
             for first, last in runs
         ]
         readings.append(Reading(*head.alphabet.decode([classes]), confidence, columns))
     return readings
-
-
-def _states(texts):
-    """Put a blank before, between and after the characters: the states of a path.
-
-    Returns classes ``(texts, 2 * length + 1)`` and, of the same shape, whether a path
-    may come from two states before: not into a blank, nor between equal characters.
-    """
-    states = np.zeros((len(texts), 2 * texts.shape[1] + 1), int)
-    states[:, 1::2] = texts
-    skips = np.zeros(states.shape, bool)
-    skips[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
-    return states, skips
-
-
-def _shifted(totals, by):
-    """What stood ``by`` states before; nothing stands before the first."""
-    moved = np.full_like(totals, -np.inf)
-    moved[..., by:] = totals[..., : totals.shape[-1] - by]
-    return moved
-
-
-def _log_forward(scores, texts):
-    """Log-probability of each text, ``(texts,)``, over the steps of one image.
-
-    ``scores`` are logarithms ``(steps, classes)``; ``texts`` are classes ``(texts,
-    length)``, padded with 0 on the right.
-    """
-    states, skips = _states(texts)
-    totals = np.full(states.shape, -np.inf)
-    totals[:, 0] = 0.0  # before the first step
-    for score in scores:
-        arrived = np.logaddexp(totals, _shifted(totals, 1))
-        skipped = np.where(skips, _shifted(totals, 2), -np.inf)
-        totals = np.logaddexp(arrived, skipped) + score[states]
-    lengths = (texts > 0).sum(axis=1)
-    rows = np.arange(len(texts))
-    before = np.where(lengths > 0, totals[rows, 2 * lengths - 1], -np.inf)
-    return np.logaddexp(totals[rows, 2 * lengths], before)
-
-
-def _align(score, classes):
-    """First and last step of each character on the best path through its states."""
-    states, skips = (array[0] for array in _states(classes[np.newaxis]))
-    best = np.full(len(states), -np.inf)
-    best[0] = 0.0
-    back = []
-    for emitted in score:
-        skipped = np.where(skips, _shifted(best, 2), -np.inf)
-        ways = np.stack([best, _shifted(best, 1), skipped])  # (3, states)
-        back.append(ways.argmax(axis=0))
-        best = ways.max(axis=0) + emitted[states]
-    state = len(states) - 1
-    if state and best[state - 1] > best[state]:
-        state -= 1
-    if best[state] == -np.inf:
-        needed = len(classes) + int(np.sum(classes[1:] == classes[:-1]))
-        raise ValueError(
-            f"The text needs at least {needed} steps (one for each character, and one "
-            "between two that are the same) of a probability above 0, but there are "
-            f"{len(score)} steps."
-        )
-    path = []
-    for ways in reversed(back):
-        path.append(state)
-        state -= ways[state]
-    path = np.array(path[::-1])
-    runs = [np.flatnonzero(path == 2 * k + 1) for k in range(len(classes))]
-    return [(int(run[0]), int(run[-1])) for run in runs]
-
-
-def _search(score, beam_width):
-    """Return the texts that a prefix beam search ends with, as padded classes.
-
-    Of each text it knows two sums over paths: those that end in a blank, after which
-    the same character counts again, and those that end in its last character.
-    """
-    texts, blank, ended = [()], np.zeros(1), np.full(1, -np.inf)
-    for emitted in score:
-        last = np.array([text[-1] if text else 0 for text in texts])
-        rows, total = np.arange(len(texts)), np.logaddexp(blank, ended)
-        grown = total[:, np.newaxis] + emitted  # (texts, classes)
-        grown[rows, last] = blank + emitted[last]
-        grown[:, 0] = -np.inf
-        ended = np.where(last > 0, ended + emitted[last], -np.inf)
-        blank = total + emitted[0]
-        known = {text: row for row, text in enumerate(texts)}
-        for row, text in enumerate(texts):  # a text that grows into a known one
-            parent = known.get(text[:-1]) if text else None
-            if parent is not None:
-                ended[row] = np.logaddexp(ended[row], grown[parent, last[row]])
-                grown[parent, last[row]] = -np.inf
-        merit = np.concatenate([np.logaddexp(blank, ended), grown.ravel()])
-        chosen = np.argsort(-merit, kind="stable")[:beam_width]
-        chosen = chosen[merit[chosen] > -np.inf]
-        old = chosen[chosen < len(texts)]
-        parents, added = np.divmod(
-            chosen[len(texts) <= chosen] - len(texts), len(emitted)
-        )
-        blank = np.concatenate([blank[old], np.full(len(added), -np.inf)])
-        ended = np.concatenate([ended[old], grown[parents, added]])
-        texts = [texts[row] for row in old] + [
-            (*texts[row], int(k)) for row, k in zip(parents, added, strict=True)
-        ]
-    longest = max(map(len, texts))
-    return np.array([text + (0,) * (longest - len(text)) for text in texts], int)

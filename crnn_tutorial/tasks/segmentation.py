@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.metrics.masks import iou_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, image_input
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.layers import resize_like
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
@@ -232,10 +233,11 @@ def build_segmenter(
     >>> ct.build_segmenter((None, None, 1), num_classes=11).output_shape
     (None, None, None, 11)
     """
-    image, num_classes, names = image_input(input_shape, num_classes, filters)
-    if names is not None and num_classes == len(names):
+    image, count, names = begin(input_shape, num_classes, free=("height", "width"))
+    if names is not None:
         names = ("background", *names)
-        num_classes = len(names)
+        count = len(names)
+    check_filters(filters, *image.shape[1:3])
     features = backbones.patches(image, filters, units, recurrence)
-    head = Segment(num_classes, names)
+    head = Segment(check_count("num_classes", count, least=2), names)
     return assemble(image, features, head, dropout, learning_rate)

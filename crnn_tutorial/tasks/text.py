@@ -1,7 +1,6 @@
 """Lines of text: the heads of readers, and their builders."""
 
 import math
-import numbers
 from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
@@ -9,6 +8,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from crnn_tutorial.checks import check_count, check_pixels
 from crnn_tutorial.data.splits import Dataset
 from crnn_tutorial.data.text.alphabet import Alphabet
 from crnn_tutorial.data.text.ink import find_text
@@ -16,23 +16,15 @@ from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.metrics.keras_text import CharacterErrorRate, ExactMatch
 from crnn_tutorial.metrics.text import exact_match_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import (
-    IMAGE,
-    assemble,
-    check_filters,
-    check_shape,
-    whole_numbers,
-)
-from crnn_tutorial.network.heads import Features
+from crnn_tutorial.network.assemble import IMAGE, assemble, check_filters, check_shape
 from crnn_tutorial.network.layers import CharacterLogits, PositionProbabilities
 from crnn_tutorial.network.masks import CHANNELS_LAST, ColumnMask, KeepColumns
+from crnn_tutorial.tasks.classification import convolve
 
 # Fewer steps of a character than this cost accuracy, more of them time.
 STEPS = 4
 
 _LOOKED_AT = 200  # images of a dataset, to find how wide a character is
-
-LESS = 3  # logits by which a new character starts below the mean of the others
 
 
 class Read(heads.Head):
@@ -40,10 +32,21 @@ class Read(heads.Head):
 
     metric_name: ClassVar[str] = "exact match"
     padded: ClassVar[bool] = True
+    merge_repeats: ClassVar[bool] = True
+
+    @property
+    def metrics(self):
+        """New Keras metrics for ``compile``: each model counts with its own."""
+        return ExactMatch(self.merge_repeats), CharacterErrorRate(self.merge_repeats)
 
     def stack(self, images, input_shape):
         """Return one array of lines of any size, as wide as the model wants it."""
-        return _stack_lines(images, input_shape)
+        if not heads.came_one_by_one(images):
+            return images
+        images = stack_text_images(list(images), input_shape[1])
+        missing = max((input_shape[2] or 0) - images.shape[2], 0)
+        padding = (0, 0), (0, 0), (0, missing), (0, 0)
+        return np.pad(images, padding, constant_values=-1)
 
     def is_encoded(self, targets):
         """Say whether a stream brings classes and no texts."""
@@ -83,11 +86,6 @@ class ReadText(Read):
         """Return the head with the alphabet of the layer."""
         return cls(Alphabet(layer.characters))
 
-    @property
-    def metrics(self):
-        """New Keras metrics for ``compile``: each model counts with its own."""
-        return ExactMatch(), CharacterErrorRate()
-
     def __call__(self, features, dropout=0.0):
         """Logits of each character at each real step ``(batch, steps, classes)``."""
         sequence, mask = features.map, features.mask
@@ -96,9 +94,9 @@ class ReadText(Read):
         characters = self.alphabet.characters
         return CharacterLogits(characters, name="logits")(sequence, mask)
 
-    def encode(self, texts):
+    def encode(self, targets):
         """Turn texts into padded classes ``(n, longest)``."""
-        return self.alphabet.encode(_as_str(texts))
+        return self.alphabet.encode(_as_str(targets))
 
     def check(self, model, images, encoded, targets):
         """Refuse a text that needs more steps than its image has: an infinite loss."""
@@ -140,6 +138,7 @@ class ReadPositions(Read):
 
     alphabet: Alphabet
     positions: int
+    merge_repeats: ClassVar[bool] = False
     loss: ClassVar[str] = "sparse_categorical_crossentropy"
 
     @classmethod
@@ -147,30 +146,20 @@ class ReadPositions(Read):
         """Return the head with the alphabet and the positions of the layer."""
         return cls(Alphabet(layer.characters), layer.positions)
 
-    @property
-    def metrics(self):
-        """New Keras metrics for ``compile``: each model counts with its own."""
-        return ExactMatch(merge_repeats=False), CharacterErrorRate(merge_repeats=False)
-
     def __post_init__(self):
-        if not isinstance(self.positions, numbers.Integral) or self.positions < 1:
-            raise ValueError(
-                "positions is a whole number, at least 1: the largest number of "
-                f"characters to read, but got {self.positions!r}."
-            )
+        check_count("positions", self.positions)
 
     def __call__(self, features, dropout=0.0):
         """Probabilities of each character at each position from the whole map."""
         x = keras.layers.Flatten(name="flatten", **CHANNELS_LAST)(features.map)
         if dropout:
             x = keras.layers.Dropout(dropout, name="dropout")(x)
-        return PositionProbabilities(
-            self.alphabet.characters, int(self.positions), name="probabilities"
-        )(x)
+        sizes = self.alphabet.characters, int(self.positions)
+        return PositionProbabilities(*sizes, name="probabilities")(x)
 
-    def encode(self, texts):
+    def encode(self, targets):
         """Turn texts into classes ``(n, positions)``."""
-        return self.alphabet.encode(_as_str(texts), self.positions)
+        return self.alphabet.encode(_as_str(targets), self.positions)
 
     def weigh(self, weights):
         """Each position has a loss of its own."""
@@ -246,13 +235,14 @@ def build_text_recognizer(
         alphabet = words.class_names if alphabet is None else alphabet
     shape = height, width, _ = check_shape(input_shape, IMAGE, free=("width",))
     filters = check_filters(filters, height, None)
-    if words is not None and pools is None:
-        pools = _choose_pools(words, len(filters))
+    if pools is None:
+        halved = 2 if words is None else _count_halvings(words, len(filters))
+        pools = [(2, 2 if block < halved else 1) for block in range(len(filters))]
     pools = _check_pools(pools, len(filters), height, width)
     inputs = keras.Input(shape, name="image")
     mask = ColumnMask(name="real_columns")(inputs)
     features = backbones.columns(inputs, filters, units, recurrence, pools, mask=mask)
-    head = ReadText(_check_alphabet(alphabet))
+    head = ReadText(Alphabet(alphabet))
     return assemble(inputs, features, head, dropout, learning_rate)
 
 
@@ -307,82 +297,36 @@ def build_fixed_length_reader(
     inputs = keras.Input(shape, name="image")
     mask = ColumnMask(name="real_columns")(inputs)
     x = KeepColumns(name="padding_to_zero")(inputs, mask)
-    for block, count in enumerate(filters):
-        x = backbones.convolution_block(x, count, str(block + 1))
-    head = ReadPositions(_check_alphabet(alphabet), positions)
-    return assemble(inputs, Features(x), head, dropout, learning_rate)
+    head = ReadPositions(Alphabet(alphabet), positions)
+    return assemble(inputs, convolve(x, filters), head, dropout, learning_rate)
 
 
-def extend_alphabet(model, characters):
-    """Return a copy of a trained reader that can learn more characters.
-
-    All weights are kept, and what the copy reads is the same until it is trained: the
-    score of a new character starts at the mean of the old ones, less 3, and so is never
-    the highest. Train the copy on texts that hold old *and* new characters; else it
-    forgets the old ones.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From ``ct.build_text_recognizer`` or ``ct.build_fixed_length_reader``.
-    characters : str, Alphabet or iterable of str
-        The new characters; those that the model knows already stay as they are.
-
-    Returns
-    -------
-    keras.Model
-        Compiled as ``model`` is, with an optimiser that starts afresh. ``model`` itself
-        is not changed.
+def check_reader(model):
+    """Return the head of a model that reads, or say that it does not.
 
     Raises
     ------
     ValueError
-        If the model does not read, or the characters are no alphabet.
+        If it classifies, or is no model.
 
     Examples
     --------
     >>> import crnn_tutorial as ct
-    >>> from crnn_tutorial.network import heads
-    >>> digits = ct.build_text_recognizer((16, None, 1), "0123456789")
-    >>> heads.of(ct.extend_alphabet(digits, "+-0")).alphabet
-    Alphabet(characters='0123456789+-')
+    >>> from crnn_tutorial.tasks.text import check_reader
+    >>> check_reader(ct.build_text_recognizer((16, None, 1), "ab"))
+    ReadText(alphabet=Alphabet(characters='ab'))
     """
     head = heads.of(model) if isinstance(model, keras.Model) else None
     if not hasattr(head, "alphabet"):
+        got = "it classifies" if head else f"it is a {type(model).__name__}"
         raise ValueError(
-            "Only a reader has an alphabet, such as ct.build_text_recognizer returns, "
-            f"but got {getattr(model, 'name', None) or type(model).__name__!r}."
+            f"The model does not read texts: {got}. Build one with "
+            "ct.build_text_recognizer(input_shape, alphabet)."
         )
-    known = head.alphabet.characters
-    added = [c for c in _check_alphabet(characters).characters if c not in known]
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    last = copy.layers[-1]
-    config = {**last.get_config(), "characters": known + "".join(added)}
-    longer = type(last).from_config(config)
-    inputs = last.input
-    outputs = longer(*inputs) if isinstance(inputs, list | tuple) else longer(inputs)
-    positions = getattr(longer, "positions", 1)
-    old = last.dense.get_weights()
-    longer.dense.set_weights([_add_classes(w, len(added), positions) for w in old])
-    copy = keras.Model(copy.input, outputs, name=model.name)
-    if model.compiled:
-        copy.compile_from_config(model.get_compile_config())
-        copy.optimizer.build(copy.trainable_variables)
-    return copy
+    return head
 
 
-def _add_classes(weights, number, positions):
-    """Give each position so many classes more, of the mean score of the others."""
-    each = weights.reshape(*weights.shape[:-1], positions, -1)  # (..., classes)
-    mean = each.mean(axis=-1, keepdims=True)
-    if weights.ndim == 1:  # the bias
-        mean = mean - LESS
-    each = np.concatenate([each, *[mean] * number], axis=-1)
-    return each.reshape(*weights.shape[:-1], -1)
-
-
-def _choose_pools(words, blocks):
+def _count_halvings(words, blocks):
     """Halve the width as often as each character can spare it; say what came out."""
     images, texts = words.train.images, words.train.targets
     lengths = np.array([max(len(text), 1) for text in texts])
@@ -399,45 +343,26 @@ def _choose_pools(words, blocks):
         f"{words.input_shape[0]} pixels high; a step is {columns}, "
         f"a character {room / step:.1f} steps."
     )
-    return [(2, 2 if block < halved else 1) for block in range(blocks)]
+    return halved
 
 
 def _check_pools(pools, blocks, height, width):
-    if pools is None:
-        pools = [(2, 2 if block < 2 else 1) for block in range(blocks)]
-    windows = [
-        tuple(pool) if isinstance(pool, tuple | list) else (pool, pool)
-        for pool in pools
-    ]
-    known = all(len(w) == 2 and None not in whole_numbers(w) for w in windows)
-    if len(windows) != blocks or not known:
-        raise ValueError(
-            "pools has one window for each number in filters, (height, width) or one "
-            f"whole number, such as [2, (2, 1)], but got {pools!r} for {blocks} blocks."
-        )
-    sides = ("high", height, 0), ("wide", width, 1)
-    for name, side, axis in sides:
-        smallest = math.prod(window[axis] for window in windows)
-        if side is not None and side < smallest:
+    """Return one window for each block that the image is large enough for."""
+    name = "pools has one window for each number in filters, such as [2, (2, 1)]"
+    pairs = [pool if isinstance(pool, tuple | list) else (pool, pool) for pool in pools]
+    windows = [check_pixels(name, pair) for pair in pairs]
+    if len(windows) != blocks:
+        raise ValueError(f"{name}, but got {pools!r} for {blocks} blocks.")
+    smallest = np.prod(windows, axis=0).tolist()
+    sides = zip(("high", "wide"), (height, width), smallest, strict=True)
+    for way, side, least in sides:
+        if side is not None and side < least:
             raise ValueError(
-                f"An image {side} pixels {name} is too small for the pools {windows}: "
-                f"it is at least {smallest} pixels {name}. Pass larger images, fewer "
+                f"An image {side} pixels {way} is too small for the pools {windows}: "
+                f"it is at least {least} pixels {way}. Pass larger images, fewer "
                 "filters or smaller pools."
             )
     return windows
-
-
-def _check_alphabet(alphabet):
-    return alphabet if isinstance(alphabet, Alphabet) else Alphabet(alphabet)
-
-
-def _stack_lines(images, input_shape):
-    if not heads.came_one_by_one(images):
-        return images
-    images = stack_text_images(list(images), input_shape[1])
-    missing = (input_shape[2] or 0) - images.shape[2]
-    padding = (0, 0), (0, 0), (0, max(missing, 0)), (0, 0)
-    return np.pad(images, padding, constant_values=-1)
 
 
 def _as_str(texts):

@@ -6,10 +6,10 @@ import keras
 from keras import layers
 
 from crnn_tutorial.network import backbones
-from crnn_tutorial.network.assemble import assemble, check_filters, check_shape
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.masks import CHANNELS_LAST, FrameMask
-from crnn_tutorial.tasks.classification import convolve, describe
+from crnn_tutorial.tasks.classification import Classify, convolve
 
 CLIP = {"frames": 8, "height": 16, "width": 32, "channels": 1}
 
@@ -79,18 +79,17 @@ def build_video_classifier(
     >>> any_length.input_shape
     (None, None, 64)
     """
-    input_shape, head = describe(input_shape, num_classes)
-    computed = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
-    shape = check_shape(input_shape, FEATURES if computed else CLIP, free=("frames",))
-    inputs = keras.Input(shape, name="clip")
+    examples = CLIP, FEATURES
+    inputs, *classes = begin(input_shape, num_classes, *examples, free=("frames",))
+    head = Classify(*classes)
     mask = FrameMask(name="real_frames")(inputs)
-    if computed:
+    if len(inputs.shape) == 3:
         _check_computed(filters, recurrence)
         steps = backbones.connect_steps(inputs, recurrence, units, mask)
         features = Features(steps, mask)
     else:
         _check_backend(recurrence)
-        filters = check_filters(filters, *shape[1:3])
+        filters = check_filters(filters, *inputs.shape[2:4])
         features = backbones.frames(inputs, filters, units, recurrence, mask)
     return assemble(inputs, features, head, dropout, learning_rate)
 
@@ -146,21 +145,18 @@ def build_video_cnn(
     >>> tuple(int(n) for n in stacked.get_layer("conv_1").kernel.shape)  # 8 channels
     (3, 3, 8, 32)
     """
-    input_shape, head = describe(input_shape, num_classes)
-    frames, height, width, channels = shape = check_shape(input_shape, CLIP)
-    inputs = keras.Input(shape, name="clip")
+    inputs, *classes = begin(input_shape, num_classes, CLIP)
+    head = Classify(*classes)
+    _, frames, height, width, _ = inputs.shape
+    filters = check_filters(filters, height, width)
     x = inputs
     if frame is not None:
         _check_frame(frame, frames)
-        cut = (frame, frames - 1 - frame)
-        cut = (cut, (0, 0), (0, 0))
+        cut = (frame, frames - 1 - frame), (0, 0), (0, 0)
         x = layers.Cropping3D(cut, name="one_frame", **CHANNELS_LAST)(x)
-        frames = 1
     x = layers.Permute((2, 3, 1, 4), name="frames_to_channels")(x)
-    x = layers.Reshape((height, width, frames * channels), name="picture")(x)
-    filters = check_filters(filters, height, width)
-    features = convolve(x, filters, units)
-    return assemble(inputs, features, head, dropout, learning_rate)
+    x = layers.Reshape((height, width, -1), name="picture")(x)
+    return assemble(inputs, convolve(x, filters, units), head, dropout, learning_rate)
 
 
 def _check_backend(recurrence):

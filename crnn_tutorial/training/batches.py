@@ -7,6 +7,8 @@ import keras
 import numpy as np
 
 from crnn_tutorial.checks import check_count, check_images
+from crnn_tutorial.data.lazy_images import LazyImages
+from crnn_tutorial.data.splits import Split
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.masks import FrameMask, PoolMask, pixels_of_a_step
 from crnn_tutorial.training.streams import (
@@ -132,7 +134,7 @@ def _check_augment(augment, head):
 def _cut(model, head, data, batch_size, seed, augment=None):
     images, targets, weights = data
     widths = None
-    if _width_is_free(model):
+    if _width_is_free(model) and not isinstance(images, LazyImages):
         images = _pad_to_a_step(model, images)
         widths = _widths(model, images)
     return ShuffledBatches(
@@ -280,7 +282,7 @@ def prepare(
             "own."
         )
     labels = head.pick(labels)
-    images = check_images(
+    images = _check_all(
         head.stack(images, model.input_shape),
         labels,
         rank=len(model.input_shape),
@@ -295,6 +297,14 @@ def prepare(
         raise ValueError("The weight is 0 for every image: nothing would be learnt.")
     weights = None if weights is None else head.weigh(weights)
     return images, _in_the_losss_form(model, targets), weights
+
+
+def _check_all(images, labels, **options):
+    """Return images that fit; of files on disk the first one tells of the others."""
+    if not isinstance(images, LazyImages):
+        return check_images(images, labels, **options)
+    check_images(images[:1], **options)
+    return Split(images, labels).images
 
 
 def image_weights(head, targets, sample_weight=None, class_weight=None):

@@ -186,8 +186,8 @@ def fingerprint(*arrays):
 
     Parameters
     ----------
-    *arrays : array
-        Of any shape and any plain type.
+    *arrays : array or LazyImages
+        Of any shape and any plain type; of files that are not loaded, their bytes.
 
     Returns
     -------
@@ -202,7 +202,8 @@ def fingerprint(*arrays):
     False
     """
     digest = hashlib.blake2b(digest_size=4)
-    for array in map(np.ascontiguousarray, arrays):
+    for array in arrays:
+        array = np.ascontiguousarray(getattr(array, "identity", array))
         digest.update(f"{array.dtype} {array.shape} ".encode())
         digest.update(array)
     return digest.hexdigest()

@@ -13,7 +13,8 @@ class ShuffledBatches(keras.utils.PyDataset):
     Parameters
     ----------
     images, targets : array
-        Of the same length; several kinds of targets are a dict of arrays.
+        Of the same length. Images may be `LazyImages`, loaded batch by batch; several
+        kinds of targets are a dict of arrays.
     batch_size : int
         The last batch of an epoch may be smaller.
     seed : int or None
@@ -55,7 +56,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         super().__init__()
         self.images, self.targets, self.weights = images, targets, weights
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
-        self.widths, self.move = widths, move
+        self.widths, self.move, self.problem = widths, move, None
         self.set_epoch(0)
 
     def set_epoch(self, epoch):
@@ -74,7 +75,11 @@ class ShuffledBatches(keras.utils.PyDataset):
             raise IndexError(f"There are {len(self)} batches, but number {batch} came.")
         start = batch * self.batch_size
         rows = self._order[start : start + self.batch_size]
-        images = self.images[rows]
+        try:
+            images = self.images[rows]
+        except Exception as error:
+            self.problem = error  # TensorFlow buries it in an error of its own
+            raise
         if self.widths is not None:
             images = images[:, :, : self.widths[rows].max()]
         targets = _rows(self.targets, rows)
@@ -85,8 +90,8 @@ class ShuffledBatches(keras.utils.PyDataset):
 class ShuffledStream(keras.utils.PyDataset):
     """The batches of another stream, augmented, in an order that can be repeated.
 
-    A stream that has a method ``set_epoch(epoch)``, as ``ct.ImageStream``, knows its
-    order; the batches of any other one are shuffled here.
+    A stream that has a method ``set_epoch(epoch)`` knows its order; the batches of any
+    other one are shuffled here.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import crnn_tutorial as ct
+from crnn_tutorial.checks import check_images
 
 TASKS = "direction", "order", "bounce", "digit"
 HIDDEN = TASKS[:3]  # no single frame tells
@@ -59,7 +60,7 @@ def test_clips_are_what_the_package_expects(moving, task):
     for split, count in zip(splits_of(moving[task]), SIZES, strict=True):
         assert split.images.shape == (count, 8, 16, 32, 1)
         assert split.images.dtype == np.float32
-        ct.check_images(split.images, split.targets, rank=5)
+        check_images(split.images, split.targets, rank=5)
         assert np.bincount(split.targets).tolist() == [count // 2] * 2
         runs = np.abs(np.diff(split.targets)).sum()
         assert count / 5 < runs < count * 4 / 5  # shuffled
@@ -273,7 +274,7 @@ def test_splits_share_no_photograph(monkeypatch):
         ({"task": "order", "frames": 4}, "frames is from 5 to"),
         ({"frames": 33}, "to the width, 32, but got 33"),
         ({"size": (7, 32)}, r"at least \(8, 16\), but got \(7, 32\)"),
-        ({"size": (16, 385)}, "385 x 16 pixels does not fit"),
+        ({"size": (16, 385)}, "16 x 385 pixels does not fit"),
         ({"sizes": (40, 16, 16)}, r"multiples of 16.*nearest are \(32, 16, 16\)"),
         ({"task": "bounce", "sizes": (4, 4, 2)}, "multiples of 4, as each pair"),
         ({"task": "digit", "digits": "012", "sizes": (6, 6, 8)}, "multiples of 6"),

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,7 +13,9 @@ from counted_work import count_calls
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial.data import folders, photographs, splits
+from crnn_tutorial.checks import check_images
+from crnn_tutorial.data import lazy_images, photographs, splits
+from crnn_tutorial.data.lazy_images import LazyImages
 
 DATA = Path(
     os.environ.get(
@@ -67,7 +70,7 @@ def test_split_and_dataset_cannot_be_changed():
 
 LOADERS = {
     "digits": lambda seed: ct.load_digits(seed),
-    "photos": lambda seed: ct.load_photos(size=(24, 16), crops=2, seed=seed),
+    "photos": lambda seed: ct.load_photos(size=(16, 24), crops=2, seed=seed),
     "strings": lambda seed: ct.load_digit_strings(
         sizes=(20, 5, 5), seed=seed, width=160
     ),
@@ -88,9 +91,7 @@ def test_images_are_what_the_package_expects(name):
     for split in splits_of(dataset):
         assert split.images.dtype == np.float32
         rank = 5 if name == "clips" else 4
-        ct.check_images(
-            split.images, split.targets, rank=rank, padded=name == "strings"
-        )
+        check_images(split.images, split.targets, rank=rank, padded=name == "strings")
         free = 2 if name == "strings" else None  # the width, of texts
         shape = [None if i == free else n for i, n in enumerate(split.images.shape)]
         assert tuple(shape[1:]) == dataset.input_shape
@@ -236,7 +237,7 @@ def test_photographs_are_split_by_photograph_and_colour():
 
 
 def test_crops_are_parts_of_their_photographs_at_several_places():
-    photos = ct.load_photos(size=(24, 16), crops=3)
+    photos = ct.load_photos(size=(16, 24), crops=3)
     places = []
     for split in splits_of(photos):
         for crop, target in zip(split.images, split.targets, strict=True):
@@ -259,8 +260,8 @@ def test_crops_are_parts_of_their_photographs_at_several_places():
 
 
 def test_channels_of_photographs():
-    colour = ct.load_photos(size=(24, 16), crops=1)
-    grey = ct.load_photos(size=(24, 16), crops=1, channels=1)
+    colour = ct.load_photos(size=(16, 24), crops=1)
+    grey = ct.load_photos(size=(16, 24), crops=1, channels=1)
     assert grey.input_shape == (16, 24, 1)
     is_grey = {
         colour.class_names[target]: bool((image == image[:, :, :1]).all())
@@ -317,7 +318,11 @@ def build_folder(path, counts, copies=0):
     return path
 
 
-FOLDER_LOADERS = [ct.load_image_folder, ct.stream_image_folder]
+def load_lazily(*args, **options):
+    return ct.load_image_folder(*args, **options, in_memory=False)
+
+
+FOLDER_LOADERS = [ct.load_image_folder, load_lazily]
 
 
 def brightness_of(split):
@@ -331,7 +336,7 @@ def test_each_file_once_with_its_class(tmp_path, load):
     (folder / "a" / ".DS_Store").write_text("?")
     (folder / "a" / "Thumbs.db").write_text("?")
     (folder / "readme.md").write_text("beside the classes")
-    data = load(folder, (6, 4), channels=1)
+    data = load(folder, (4, 6), channels=1)
     assert data.class_names == ("a", "b", "c") and data.input_shape == (4, 6, 1)
     found = Counter()
     for split in splits_of(data):
@@ -343,7 +348,7 @@ def test_each_file_once_with_its_class(tmp_path, load):
 @pytest.mark.parametrize("load", FOLDER_LOADERS)
 def test_the_folder_split_is_stratified(tmp_path, load):
     folder = build_folder(tmp_path, {"a": 40, "b": 20, "c": 3, "d": 1})
-    data = load(folder, (6, 4), validation=0.2, test=0.1)
+    data = load(folder, (4, 6), validation=0.2, test=0.1)
     counts = [
         np.bincount(split.targets, minlength=4).tolist() for split in splits_of(data)
     ]
@@ -371,46 +376,46 @@ def test_shares(count, shares, expected):
 @pytest.mark.parametrize("load", FOLDER_LOADERS)
 def test_copies_stay_in_one_split(tmp_path, load):
     folder = build_folder(tmp_path, {"a": 12, "b": 12}, copies=2)
-    data = load(folder, (6, 4), validation=0.25, test=0.25)
+    data = load(folder, (4, 6), validation=0.25, test=0.25)
     parts = [Counter(brightness_of(split)) for split in splits_of(data)]
     assert all(set(part.values()) == {3} for part in parts)
     assert [len(part) for part in parts] == [12, 6, 6]
     assert sum(len(part) for part in parts) == len(set.union(*map(set, parts)))
 
 
-def test_folder_and_stream_split_alike_and_by_the_seed(tmp_path):
+def test_the_split_is_the_same_on_disk_and_follows_from_the_seed(tmp_path):
     folder = build_folder(tmp_path, {"a": 20, "b": 20})
-    loaded, streamed = (load(folder, (6, 4), seed=5) for load in FOLDER_LOADERS)
-    assert same(loaded, streamed)
-    other = ct.load_image_folder(folder, (6, 4), seed=6)
+    loaded, lazy = (load(folder, (4, 6), seed=5) for load in FOLDER_LOADERS)
+    assert same(loaded, lazy)
+    other = ct.load_image_folder(folder, (4, 6), seed=6)
     assert set(brightness_of(loaded.test)) != set(brightness_of(other.test))
 
 
 def test_training_images_of_a_folder_are_shuffled(tmp_path):
     folder = build_folder(tmp_path, {"a": 20, "b": 20})
-    targets = ct.load_image_folder(folder, (6, 4)).train.targets
+    targets = ct.load_image_folder(folder, (4, 6)).train.targets
     assert (np.diff(targets) < 0).any()
 
 
 def test_pad_and_channels_reach_the_images(tmp_path):
     folder = build_folder(tmp_path, {"a": 5, "b": 5})
     for load in FOLDER_LOADERS:
-        data = load(folder, (6, 8), channels=1, pad=1)
+        data = load(folder, (8, 6), channels=1, pad=1)
         image = data.train.images[0]
         assert image.shape == (8, 6, 1)
         assert (image[:2] == 1).all() and (image[2:6] < 1).all()
 
 
-# Streams
+# Files that stay on disk
 
 
 def test_lazy_images_load_only_what_is_asked_for(tmp_path, monkeypatch):
     folder = build_folder(tmp_path, {"a": 10, "b": 10})
-    images = ct.stream_image_folder(folder, (6, 4), channels=1).train.images
+    images = load_lazily(folder, (4, 6), channels=1).train.images
     opened = []
-    load_image = folders.load_image
+    load_image = lazy_images.load_image
     monkeypatch.setattr(
-        folders,
+        lazy_images,
         "load_image",
         lambda file, *rest: opened.append(file) or load_image(file, *rest),
     )
@@ -431,126 +436,40 @@ def test_lazy_images_load_only_what_is_asked_for(tmp_path, monkeypatch):
         images[12]
 
 
-def numbers(stream):
-    return [target for i in range(len(stream)) for target in stream[i][1].tolist()]
+def test_lazy_images_load_a_batch_at_a_time(tmp_path):
+    images = load_lazily(
+        build_folder(tmp_path, {"a": 10, "b": 10}), (4, 6)
+    ).train.images
+    seen = []
+
+    def answer(batch):
+        seen.append(len(batch))
+        return {"first": batch[:, 0, 0], "mean": batch.mean(axis=(1, 2, 3))}
+
+    outputs = images.predict(SimpleNamespace(predict_on_batch=answer), 5)
+    assert seen == [5, 5, 2]
+    assert np.array_equal(outputs["first"], np.asarray(images)[:, 0, 0])
 
 
-def stream_of(count, batch_size=4, **options):
-    images = np.arange(count, dtype="float32").reshape(-1, 1, 1, 1) / count
-    return ct.ImageStream(images, np.arange(count), batch_size, **options)
-
-
-def test_an_epoch_has_each_image_once_beside_its_target():
-    stream = stream_of(10)
-    for epoch in range(3):
-        stream.set_epoch(epoch)
-        assert len(stream) == 3 and sorted(numbers(stream)) == list(range(10))
-        for i in range(3):
-            images, targets = stream[i]
-            assert np.allclose(images.ravel() * 10, targets)
-
-
-def test_the_order_follows_from_seed_and_epoch():
-    orders = {}
-    for seed in (0, 1):
-        for epoch in (0, 1, 2):
-            stream = stream_of(20, seed=seed)
-            stream.set_epoch(epoch)
-            orders[seed, epoch] = tuple(numbers(stream))
-    assert len(set(orders.values())) == 6
-    again = stream_of(20, seed=1)
-    for epoch in (2, 0):  # also backwards
-        again.set_epoch(epoch)
-        assert tuple(numbers(again)) == orders[1, epoch]
-
-
-def test_without_shuffling_the_order_is_that_of_the_targets():
-    stream = stream_of(10, shuffle=False)
-    stream.set_epoch(3)
-    assert numbers(stream) == list(range(10))
-
-
-def test_only_the_training_stream_is_shuffled(tmp_path):
-    data = ct.stream_image_folder(build_folder(tmp_path, {"a": 20, "b": 20}), (6, 4))
-    assert [split.shuffle for split in splits_of(data)] == [True, False, False]
-
-
-def test_a_slice_of_a_stream_is_a_split(tmp_path):
-    data = ct.stream_image_folder(build_folder(tmp_path, {"a": 9, "b": 9}), (6, 4))
+def test_a_slice_of_a_lazy_split_is_loaded(tmp_path):
+    data = load_lazily(build_folder(tmp_path, {"a": 9, "b": 9}), (4, 6))
     part = data.train[:3]
-    assert isinstance(part, ct.Split) and len(part) == 3
+    assert isinstance(part.images, np.ndarray) and len(part) == 3
     assert np.array_equal(part.targets, data.train.targets[:3])
     assert np.array_equal(part.images, data.train.images[:3])
-    assert repr(data.test) == "ImageStream(2 images in 1 batches, shape (4, 6, 3))"
+    assert repr(data.test) == "Split(2 images, shape (4, 6, 3), targets int64)"
     assert "train         14 images" in repr(data)
 
 
-class Recorder(ct.ImageStream):
-    """A stream that remembers which images were asked for in which epoch."""
-
-    def __init__(self, *args, **options):
-        self.seen = []
-        super().__init__(*args, **options)
-
-    def on_epoch_begin(self):
-        super().on_epoch_begin()
-        self.seen.append([])
-
-    def __getitem__(self, index):
-        images, targets = super().__getitem__(index)
-        if self.seen:
-            self.seen[-1].append(np.rint(images.ravel() * len(self.images)).tolist())
-        return images, targets % 2
-
-
-def small_model():
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((1, 1, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("sgd", loss, metrics=["accuracy"])
-    return model
-
-
-def recorder(**options):
-    images = np.arange(10, dtype="float32").reshape(-1, 1, 1, 1) / 10
-    return Recorder(images, np.arange(10), 4, **options)
-
-
-def test_fit_sees_the_orders_of_the_epochs_one_after_the_other():
-    stream = recorder(seed=7)
-    model = small_model()
-    model.fit(stream, epochs=2, shuffle=False, verbose=0)
-    model.fit(stream, epochs=1, shuffle=False, verbose=0)
-    # `fit` looks at two batches before its first epoch: they come after the ten
-    seen = [sum(epoch, [])[:10] for epoch in stream.seen]
-    expected = [
-        np.random.default_rng((7, e)).permutation(10).tolist() for e in range(3)
-    ]
-    assert seen == expected
-
-
-def test_an_interrupted_training_on_a_stream_goes_on_the_same():
-    whole, first, second = small_model(), small_model(), small_model()
-    whole.fit(recorder(), epochs=3, shuffle=False, verbose=0)
-    first.fit(recorder(), epochs=1, shuffle=False, verbose=0)
-    second.set_weights(first.get_weights())
-    stream = recorder()
-    stream.set_epoch(1)
-    second.fit(stream, epochs=2, shuffle=False, verbose=0)
-    for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
-        assert np.array_equal(a, b)
-
-
-def test_evaluate_and_predict_take_a_stream():
-    model, stream = small_model(), recorder(shuffle=False)
-    loss, _ = model.evaluate(stream, verbose=0)
-    whole, _ = model.evaluate(stream.images, stream.targets % 2, verbose=0)
-    assert np.isclose(loss, whole)
-    assert np.allclose(
-        model.predict(stream, verbose=0), model.predict(stream.images, verbose=0)
-    )
+def test_the_identity_of_lazy_images_follows_the_bytes(tmp_path):
+    build_folder(tmp_path, {"a": 2})
+    files = [tmp_path / "a" / "0.png", tmp_path / "a" / "1.png"]
+    identities = [LazyImages(files, (4, 6)).identity for _ in range(2)]
+    assert identities[0] == identities[1]
+    assert LazyImages(files, (4, 6), pad=0).identity != identities[0]
+    assert LazyImages(files[::-1], (4, 6)).identity != identities[0]
+    Image.new("L", (6, 4), 200).save(files[1])
+    assert LazyImages(files, (4, 6)).identity != identities[0]
 
 
 # Strings of digits
@@ -804,9 +723,7 @@ def test_a_folder_of_real_photographs_is_trained_on_in_five_lines(tmp_path):
         )
         adam = keras.optimizers.Adam(0.01)
         model.compile(adam, "sparse_categorical_crossentropy")
-        if load is ct.load_image_folder:
-            model.fit(data.train.images, data.train.targets, epochs=20, verbose=0)
-        else:
-            model.fit(data.train, validation_data=data.validation, epochs=20, verbose=0)
+        options = {"validation_data": data.validation, "epochs": 20, "verbose": 0}
+        ct.train_crnn_model(model, data.train, **options)
         answers = model.predict(data.test.images[:], verbose=0).argmax(axis=1)
         assert (answers == data.test.targets).mean() >= 0.75

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import crnn_tutorial as ct
-from crnn_tutorial.data.label_tables import Namer, read_table
+from crnn_tutorial.data.label_tables import open_table
+from crnn_tutorial.data.namer import Namer
 
 
 def png(shade=0):
@@ -361,7 +362,7 @@ def test_a_namer_prefers_what_is_written():
 )
 def test_separators_and_quotes_inside_of_a_text(row, text):
     namer = Namer(["0.png"], ["0.png"])
-    assert read_table(row + "\n", "t.txt", namer).texts == {"0.png": text}
+    assert open_table(row + "\n", "t.txt", namer).read().texts == {"0.png": text}
 
 
 def test_texts_without_images_are_counted(tmp_path):

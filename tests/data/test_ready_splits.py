@@ -49,7 +49,7 @@ def from_windows(path, files):
 
 
 def load(path, **options):
-    return ct.load_image_folder(path, (6, 4), channels=1, **options)
+    return ct.load_image_folder(path, (4, 6), channels=1, **options)
 
 
 def shades(split):
@@ -112,14 +112,14 @@ def test_a_split_that_is_missing_is_cut_from_train_by_the_seed(
     assert len(data.train) == 20 and "cut" not in capsys.readouterr().out
 
 
-def test_streams_split_alike(tmp_path, capsys):
+def test_files_on_disk_are_split_alike(tmp_path, capsys):
     files = {**classes("train/", 10), **classes("test/", 3, 100)}
     path = folder(tmp_path, files)
     loaded = load(path)
-    streamed = ct.stream_image_folder(path, (6, 4), channels=1)
+    lazy = load(path, in_memory=False)
     for one, other in zip(
         (loaded.train, loaded.validation, loaded.test),
-        (streamed.train, streamed.validation, streamed.test),
+        (lazy.train, lazy.validation, lazy.test),
         strict=True,
     ):
         assert np.array_equal(one.images, other.images[:])
@@ -285,7 +285,7 @@ def test_errors_in_a_zip_are_as_those_in_a_folder(tmp_path):
     assert len(data.train) + len(data.validation) + len(data.test) == 10
     with pytest.raises(ValueError, match=r"photos.zip has only the class 'cat'"):
         load(packed(tmp_path, classes(names=("cat",))))
-    with pytest.raises(ValueError, match=r"photos.zip is no folder.*load_image_folder"):
-        ct.stream_image_folder(packed(tmp_path, classes()), (6, 4))
+    with pytest.raises(ValueError, match=r"photos.zip is no folder.*in_memory=True"):
+        load(packed(tmp_path, classes()), in_memory=False)
     with pytest.raises(ValueError, match="has paths that leave"):
         load(packed(tmp_path, {**classes(), "..\\x.png": png(1)}))

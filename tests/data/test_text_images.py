@@ -15,6 +15,7 @@ from PIL import Image
 
 import crnn_tutorial as ct
 from crnn_tutorial.data import files as opened
+from crnn_tutorial.data.text.stacking import stack_text_images
 
 
 def refuses(*parts, error=ValueError):
@@ -35,35 +36,35 @@ def line(height, width, channels=1, value=None):
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.sampled_from((1, 3)))
 def test_each_image_stands_on_the_left_and_the_rest_is_padding(widths, channels):
     images = [line(8, width, channels) for width in widths]
-    stacked = ct.stack_text_images(images)
+    stacked = stack_text_images(images)
     assert stacked.shape == (len(widths), 8, max(widths), channels)
     assert stacked.dtype == np.float32
     for row, image in zip(stacked, images, strict=True):
         width = image.shape[1]
         assert np.array_equal(row[:, :width], image)
         assert (row[:, width:] == -1).all()
-    assert np.array_equal(ct.stack_text_images(stacked), stacked)  # padded already
+    assert np.array_equal(stack_text_images(stacked), stacked)  # padded already
 
 
 def test_one_image_and_one_without_a_channel_are_a_batch_of_one():
     image = line(8, 20)
     for one in (image, image[:, :, 0], [image], [image[:, :, 0]], image[np.newaxis]):
-        assert np.array_equal(ct.stack_text_images(one), image[np.newaxis])
+        assert np.array_equal(stack_text_images(one), image[np.newaxis])
 
 
 def test_bytes_become_floats():
-    stacked = ct.stack_text_images([np.full((2, 3), 51, "uint8")])
+    stacked = stack_text_images([np.full((2, 3), 51, "uint8")])
     np.testing.assert_allclose(stacked, 0.2, atol=1e-7)
 
 
 def test_a_white_image_is_no_padding():
-    assert (ct.stack_text_images([line(4, 6, value=1.0), line(4, 3)])[0] == 1).all()
+    assert (stack_text_images([line(4, 6, value=1.0), line(4, 3)])[0] == 1).all()
 
 
 def test_the_commonest_height_wins_and_proportions_are_kept():
     images = [line(20, 50), line(10, 30), line(10, 40), line(5, 10)]
     with pytest.warns(UserWarning) as said:
-        stacked = ct.stack_text_images(images)
+        stacked = stack_text_images(images)
     assert len(said) == 1 and said[0].filename == __file__
     assert str(said[0].message) == (
         "Resized 2 of 4 images from a height of 5, 20 to 10 pixels, with their "
@@ -77,19 +78,19 @@ def test_the_commonest_height_wins_and_proportions_are_kept():
 
 def test_of_two_heights_as_common_the_larger_one_is_taken():
     with pytest.warns(UserWarning, match="height of 8 to 16"):
-        assert ct.stack_text_images([line(16, 9), line(8, 9)]).shape[1] == 16
+        assert stack_text_images([line(16, 9), line(8, 9)]).shape[1] == 16
 
 
 def test_a_given_height_and_a_narrow_image_that_keeps_a_column():
     with pytest.warns(UserWarning, match="Resized 2 of 2 images from a height of 100"):
-        stacked = ct.stack_text_images([line(100, 1), line(100, 400)], height=8)
+        stacked = stack_text_images([line(100, 1), line(100, 400)], height=8)
     assert stacked.shape == (2, 8, 32, 1) and (stacked[0, :, 0] >= 0).all()
 
 
 def test_equal_heights_are_not_spoken_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ct.stack_text_images([line(8, 9), line(8, 4)], height=8)
+        stack_text_images([line(8, 9), line(8, 4)], height=8)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,11 @@ def test_equal_heights_are_not_spoken_of():
         ([], ["There is no image to stack"]),
         (np.zeros((0, 8, 9, 1)), ["images are empty", "(0, 8, 9, 1)"]),
         (np.zeros((5, 8, 9)), ["One array is one image", "(5, 8, 9)", "newaxis"]),
-        ([line(8, 4), np.zeros((8, 0))], ["with pixels, but images[1]", "(8, 0, 1)"]),
-        (np.full((2, 8, 9, 1), -1.0), ["images[0] has (8, 0, 1)"]),
+        (
+            [line(8, 4), np.zeros((8, 0))],
+            ["images[1]: The image has no pixel", "(8, 0, 1)"],
+        ),
+        (np.full((2, 8, 9, 1), -1.0), ["images[0]: -1 stands where no padding is"]),
         ([line(8, 4), np.zeros((8, 4, 2))], ["images[1]", "(8, 4, 2)"]),
         ([line(8, 4), line(8, 4) * 255], ["images[1]", "between 0 and 1"]),
         ([line(8, 4) - 2], ["images[0]", "between 0 and 1"]),
@@ -113,7 +117,7 @@ def test_equal_heights_are_not_spoken_of():
 )
 def test_what_is_no_image_of_text_is_refused_and_named(images, parts):
     with refuses(*parts):
-        ct.stack_text_images(images)
+        stack_text_images(images)
 
 
 @pytest.mark.parametrize("column", [1, 3])
@@ -121,13 +125,13 @@ def test_minus_one_outside_of_the_padding_is_no_pixel(column):
     image = line(8, 4)[np.newaxis].copy()
     image[0, 2, column] = -1  # a hole, not a whole column on the right
     with refuses("images[0]", "between 0 and 1"):
-        ct.stack_text_images(image)
+        stack_text_images(image)
 
 
 @pytest.mark.parametrize("height", [0, -3, 1.5, "32"])
 def test_a_height_is_a_whole_number_above_zero(height):
     with refuses("height is a whole number", repr(height)):
-        ct.stack_text_images([line(8, 4)], height=height)
+        stack_text_images([line(8, 4)], height=height)
 
 
 # Folders and zips of ten words or so

@@ -18,10 +18,10 @@ def check_shapes(shapes, folder):
     path = folder / "phone.jpg"
     Image.new("RGB", (400, 300)).save(path, exif=exif)
     viewer, loaded, patches = shapes()
-    image = ct.load_image(path, size=(60, 90), channels=1)
+    image = ct.load_image(path, size=(90, 60), channels=1)
     upright = ct.load_image(path)
     assert viewer == upright.shape[:2], "a quarter turn swaps the sides"
-    assert loaded == image.shape, "size is (width, height), a shape is the reverse"
+    assert loaded == image.shape, "size is (height, width), as in a shape"
     expected = ct.to_patches(image[np.newaxis], 32).shape
     assert patches == expected, "a part of a tile is filled up to a whole one"
 
@@ -37,7 +37,7 @@ def test_the_shapes_agree_with_the_package(tmp_path):
     "position, wrong, words",
     [
         (0, (300, 400), "quarter turn"),
-        (1, (60, 90, 1), "is the reverse"),
+        (1, (60, 90, 1), "as in a shape"),
         (2, (1, 2, 1, 32, 32, 1), "filled up"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.text import edits_per_image
-from crnn_tutorial.tasks.reading import text_probability
+from crnn_tutorial.tasks.ctc import text_probability
 from exercises.reading import solution
 
 PAGE = "sequences/text"

@@ -13,6 +13,7 @@ from known_reader import POOL, build_fixed, build_reader, draw
 from PIL import Image
 
 import crnn_tutorial as ct
+from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.metrics.text import edits_per_image, error_rate
 from crnn_tutorial.tasks import reading
 from crnn_tutorial.tasks.reading import Reading
@@ -147,7 +148,7 @@ def test_every_form_of_images(reader, tmp_path):
         [str(path) for path in paths],
         [Image.open(path) for path in paths],
         pixels,
-        ct.stack_text_images(IMAGES),
+        stack_text_images(IMAGES),
     ):
         found = ct.report_text(reader, ct.Split(images, TRUTHS))
         assert str(found) == str(expected)

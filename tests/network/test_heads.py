@@ -142,7 +142,7 @@ class TestClassify:
 
     @pytest.mark.parametrize("number", [1, 0, -2, 2.5, "10", None])
     def test_number_of_classes(self, number):
-        with pytest.raises(ValueError, match="whole number, at least 2, but got"):
+        with pytest.raises(ValueError, match="whole number of at least 2, but got"):
             Classify(number)
 
     def test_score_of_each_image(self):
@@ -236,7 +236,8 @@ class TestReadPositions:
 
     @pytest.mark.parametrize("positions", [0, -1, 1.5, None])
     def test_number_of_positions(self, positions):
-        with pytest.raises(ValueError, match="positions is a whole number, at least 1"):
+        message = "positions is a whole number of at least 1"
+        with pytest.raises(ValueError, match=message):
             ReadPositions(Alphabet("ab"), positions)
 
 

@@ -10,10 +10,10 @@ import pytest
 from keras.ops import convert_to_numpy
 
 import crnn_tutorial as ct
-from crnn_tutorial.tasks.reading import (
-    _log_forward,
-    _search,
+from crnn_tutorial.tasks.ctc import (
     alignment,
+    log_forward,
+    search,
     text_probability,
 )
 from crnn_tutorial.tasks.text import ReadText
@@ -74,8 +74,8 @@ class TestAgainstAllPaths:
         for seed in range(6):
             probabilities = draw(seed, steps, classes)[1]
             known = all_texts(probabilities)
-            texts = _search(np.log(probabilities), beam_width=2000)
-            sums = np.exp(_log_forward(np.log(probabilities), texts))
+            texts = search(np.log(probabilities), beam_width=2000)
+            sums = np.exp(log_forward(np.log(probabilities), texts))
             found = [tuple(int(k) for k in text if k) for text in texts]
             assert len(set(found)) == len(known)  # each text once
             best = max(known, key=known.get)
@@ -106,7 +106,7 @@ def test_a_narrow_beam_keeps_what_is_probable():
     for seed in range(60):
         probabilities = draw(seed, 5, 4)[1]
         known = all_texts(probabilities)
-        texts = _search(np.log(probabilities), beam_width=4)
+        texts = search(np.log(probabilities), beam_width=4)
         assert len(texts) == 4
         right += max(known, key=known.get) in {
             tuple(int(k) for k in text if k) for text in texts
@@ -118,16 +118,16 @@ def test_greedy_is_wrong_where_the_beam_is_right():
     """No single path beats "all blank", yet together those of "a" do."""
     logits = np.log([[0.6, 0.4], [0.6, 0.4]])
     assert ReadText(ct.Alphabet("a")).decode(logits[np.newaxis]) == [""]
-    texts = _search(logits, beam_width=2)
-    sums = np.exp(_log_forward(logits, texts))
+    texts = search(logits, beam_width=2)
+    sums = np.exp(log_forward(logits, texts))
     assert texts[np.argmax(sums)].tolist() == [1]
     assert sums.max() == pytest.approx(1 - 0.36)
 
 
 def test_a_repeated_character_needs_a_blank_between():
     sure = np.log(np.full((4, 2), 0.05) + 0.9 * np.eye(2)[[1, 0, 1, 1]])
-    texts = _search(sure, beam_width=8)
-    best = texts[np.argmax(_log_forward(sure, texts))]
+    texts = search(sure, beam_width=8)
+    best = texts[np.argmax(log_forward(sure, texts))]
     assert best[best > 0].tolist() == [1, 1]
     assert text_probability(np.full((2, 2), 0.5), [1, 1]) == 0  # 3 steps at least
     with pytest.raises(ValueError, match="at least 3 steps.* are 2 steps"):

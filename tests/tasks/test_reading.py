@@ -9,8 +9,10 @@ from known_reader import ABC, HEIGHT, POOL, build_fixed, build_reader, draw
 from PIL import Image
 
 import crnn_tutorial as ct
+from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.network import heads
-from crnn_tutorial.tasks.reading import Reading, text_probability
+from crnn_tutorial.tasks.ctc import text_probability
+from crnn_tutorial.tasks.reading import Reading
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +269,7 @@ class TestImagesAsTheyArrive:
         assert ct.read_text(reader, [line, picture]) == [expected[0].text] * 2
 
     def test_padded_ones_of_a_batch_alone(self, reader):
-        batch = ct.stack_text_images([draw("1"), draw("1020301")])
+        batch = stack_text_images([draw("1"), draw("1020301")])
         assert ct.read_text(reader, batch[0]) == ["a"]
         assert ct.read_text(reader, list(batch)) == ["a", "abca"]
 
@@ -330,7 +332,7 @@ class TestWidths:
             "predict_on_batch",
             lambda batch: shapes.append(batch.shape) or predict(batch),
         )
-        for images in (lines, ct.stack_text_images(lines)):
+        for images in (lines, stack_text_images(lines)):
             shapes.clear()
             readings = ct.read_text(
                 reader, images, return_confidence=True, batch_size=16

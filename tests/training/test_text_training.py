@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import crnn_tutorial as ct
 from crnn_tutorial.network import heads
-from crnn_tutorial.tasks.reading import text_probability
+from crnn_tutorial.tasks.ctc import text_probability
 from crnn_tutorial.tasks.text import ReadText
 from crnn_tutorial.training.batches import prepare
 from crnn_tutorial.training.ctc_start import (

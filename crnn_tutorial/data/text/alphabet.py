@@ -136,7 +136,7 @@ class Alphabet:
         Parameters
         ----------
         classes : array of int
-            ``(number, length)``, each from 0 to ``len(characters)``.
+            ``(texts, length)``, each from 0 to ``len(characters)``.
 
         Returns
         -------
@@ -154,32 +154,33 @@ class Alphabet:
 
 def _join(characters):
     """Return an alphabet's characters as one str, whatever they came in."""
+    characters = getattr(characters, "characters", characters)  # another alphabet
     if isinstance(characters, str):
         return characters
-    try:
-        found = [] if isinstance(characters, bytes) else list(characters)
-    except TypeError:
-        found = []
-    wrong = [c for c in found if not isinstance(c, str) or len(c) != 1]
+    found = _as_list(characters)
+    wrong = [c for c in found or () if not isinstance(c, str) or len(c) != 1]
     if wrong or not found:
-        got = f"{wrong[0]!r:.60}" if wrong else f"{characters!r:.60}"
         raise ValueError(
             "An alphabet is a str, or a list of characters that are each a str of one "
-            f"code point, but got {got}. What is written with several code points (an "
-            "accent of its own, a flag) becomes one through "
-            'unicodedata.normalize("NFC", text), or counts as several characters.'
+            f"code point, but got {(wrong or [characters])[0]!r:.60}. Letters with "
+            'accents become one through unicodedata.normalize("NFC", text).'
         )
     if isinstance(characters, set | frozenset):
         found = sorted(found)  # else another order in each process
     return "".join(found)
 
 
+def _as_list(values):
+    """Return what can be listed as a list, but None for a single text."""
+    alone = isinstance(values, str | bytes) or not hasattr(values, "__iter__")
+    return None if alone else list(values)
+
+
 def _check_texts(texts):
     """Return a list of str, or say what came instead."""
-    alone = isinstance(texts, str | bytes) or not hasattr(texts, "__iter__")
-    found = [] if alone else list(texts)
-    wrong = [i for i, text in enumerate(found) if not isinstance(text, str)]
-    if alone or wrong:
+    found = _as_list(texts)
+    wrong = [i for i, text in enumerate(found or ()) if not isinstance(text, str)]
+    if found is None or wrong:
         got = f"{found[wrong[0]]!r:.60} at {wrong[0]}" if wrong else f"{texts!r:.60}"
         raise ValueError(
             "Texts are a list with one str for each image, such as ['2015', '7'], "

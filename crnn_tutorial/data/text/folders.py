@@ -2,23 +2,16 @@
 
 import hashlib
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from crnn_tutorial.checks import check_count
+from crnn_tutorial.data import splits
 from crnn_tutorial.data.file_names import some
 from crnn_tutorial.data.files import open_files, read_picture
 from crnn_tutorial.data.images import _check_look, load_image
-from crnn_tutorial.data.splits import (
-    PARTS,
-    Dataset,
-    Split,
-    check_shares,
-    deal,
-    find_splits,
-    say_splits,
-)
 from crnn_tutorial.data.text.labels import find_texts, say_problem
 from crnn_tutorial.data.text.stacking import MAX_PROPORTION, _to_height, pad_lines
 
@@ -120,32 +113,26 @@ def load_text_images(
     """
     height = check_count("height", height)
     _check_look(None, channels, None)
-    check_shares(validation, test)
+    splits.check_shares(validation, test)
     with open_files(path) as files:
         found = find_texts(files, labels, columns)
-        pictures, unreadable = _read_pictures(files, found.texts, height, channels)
         folders = _find_text_splits(found.texts, path)
-    problems = list(found.problems)
-    if unreadable:
-        problems.insert(0, say_problem("cannot be read", unreadable, len(found.texts)))
-    _report(path, problems, skip_incomplete, left=len(pictures))
+        lines, unreadable = _read_lines(files, found.texts, folders, height, channels)
+    broken = say_problem("images cannot be read", unreadable, len(found.texts))
+    problems = [*filter(None, [broken]), *found.problems]
+    _report(path, problems, skip_incomplete, left=len(lines))
     if found.said:
         print(f"{path}: {found.said}.")
-    names, texts = list(pictures), [found.texts[name] for name in pictures]
-    digests, images = zip(*pictures.values(), strict=True)
-    _warn_of_copies(names, digests, found.copies)
-    stacked = pad_lines(images)
-    places = _places(names, folders)
-    shares = [
-        0 if part in folders else share
-        for part, share in (("validation", validation), ("test", test))
-    ]
-    parts = _deal(names, texts, digests, places, shares, seed)
+    _warn_of_copies(lines, found.copies)
+    images = pad_lines([line.image for line in lines])
+    shares = {"validation": validation, "test": test}
+    shares = [share * (part not in folders) for part, share in shares.items()]
+    parts = _deal(lines, shares, seed)
     if folders:
-        say_splits(path, folders, [len(part) for part in parts])
-    return Dataset(
-        *(Split(stacked[part], [texts[i] for i in part]) for part in parts),
-        class_names=tuple(sorted(set("".join(texts)))),
+        splits.say_splits(path, folders, [len(part) for part in parts])
+    return splits.Dataset(
+        *(splits.Split(images[part], [lines[i].text for i in part]) for part in parts),
+        class_names=tuple(sorted({c for line in lines for c in line.text})),
         source=f"the text images of {path}",
         licence="that of the images",
     )
@@ -154,18 +141,31 @@ def load_text_images(
 # Pictures, problems, splits
 
 
-def _read_pictures(files, names, height, channels):
-    """Return the digest and the image of each file, and what is wrong with others."""
-    pictures, unreadable = {}, []
-    for name in names:
+class _Line(NamedTuple):
+    """One image, and what is known of it."""
+
+    name: str
+    text: str
+    image: Any
+    digest: bytes  # of its file: copies have the same
+    place: int  # of its split on disk in `splits.PARTS`, 0 where there is none
+
+
+def _read_lines(files, texts, folders, height, channels):
+    """Return the lines that can be read, and what is wrong with other files."""
+    lines, unreadable = [], []
+    for name, text in texts.items():
         try:
             file = read_picture(files, name, called=name)
             image = _read_line(file, name, height, channels)
         except ValueError as error:
             unreadable.append(error)
-        else:
-            pictures[name] = hashlib.sha256(file.getvalue()).digest(), image
-    return pictures, unreadable
+            continue
+        digest = hashlib.sha256(file.getvalue()).digest()
+        above = [part for part, f in folders.items() if name.startswith(f + "/")]
+        place = max(map(splits.PARTS.index, above), default=0)
+        lines.append(_Line(name, text, image, digest, place))
+    return lines, unreadable
 
 
 def _read_line(file, name, height, channels):
@@ -198,54 +198,40 @@ def _find_text_splits(names, path):
         inner = [name.partition("/")[2] for name in names if "/" in name]
         found = _find_text_splits(inner, path)
         return {part: f"{folders[0]}/{folder}" for part, folder in found.items()}
-    return find_splits(folders, set(folders), path)
+    return splits.find_splits(folders, set(folders), path)
 
 
-def _places(names, folders):
-    """Return for each image the number of its split on disk, 0 where there is none."""
-    return np.array(
-        [
-            max(
-                (
-                    PARTS.index(p)
-                    for p, f in folders.items()
-                    if name.startswith(f + "/")
-                ),
-                default=0,
-            )
-            for name in names
-        ]
-    )
-
-
-def _warn_of_copies(names, digests, copies):
-    times = Counter(digests)
-    twice = {name for name, d in zip(names, digests, strict=True) if times[d] > 1}
-    looks = [n for n in names if n in copies and (copies[n][1] or n in twice)]
+def _warn_of_copies(lines, copies):
+    times = Counter(line.digest for line in lines)
+    looks = [
+        f"{line.name} as {copies[line.name][0]!r}"
+        for line in lines
+        if line.name in copies and (copies[line.name][1] or times[line.digest] > 1)
+    ]
     if looks:
         warnings.warn(
             f"{len(looks)} names look like those of copies and are read without the "
-            f"mark: {some([f'{n} as {copies[n][0]!r}' for n in looks])}. Remove the "
-            "copies, or pass labels= to say what they show.",
+            f"mark: {some(looks)}. Remove the copies, or pass labels= to say what they "
+            "show.",
             stacklevel=3,
         )
 
 
-def _deal(names, texts, digests, places, shares, seed):
+def _deal(lines, shares, seed):
     """Return the indices of train, validation and test; copies stay together."""
-    meant, stand = {}, {}  # digest -> its texts, digest -> its splits on disk
-    for digest, text, place in zip(digests, texts, places, strict=True):
-        meant.setdefault(digest, set()).add(text)
-        stand.setdefault(digest, set()).add(int(place))
-    unclear = {digest for digest, found in meant.items() if len(found) > 1}
+    meant, stand = defaultdict(set), defaultdict(set)  # digest -> texts, its splits
+    for line in lines:
+        meant[line.digest].add(line.text)
+        stand[line.digest].add(line.place)
+    unclear = [line.name for line in lines if len(meant[line.digest]) > 1]
     if unclear:
-        copies = [n for n, d in zip(names, digests, strict=True) if d in unclear]
+        count = sum(len(texts) > 1 for texts in meant.values())
         warnings.warn(
-            f"{len(unclear)} images stand there under different texts and are used "
-            f"for training only: {some(copies)}.",
+            f"{count} images stand there under different texts and are used for "
+            f"training only: {some(unclear)}.",
             stacklevel=3,
         )
-    crossing = [n for n, d in zip(names, digests, strict=True) if len(stand[d]) > 1]
+    crossing = [line.name for line in lines if len(stand[line.digest]) > 1]
     if crossing:
         warnings.warn(
             f"Copies of the same images stand in more than one split and stay there, "
@@ -253,9 +239,8 @@ def _deal(names, texts, digests, places, shares, seed):
             stacklevel=3,
         )
     rng = np.random.default_rng(seed)
-    clear = [d for d in meant if d not in unclear and stand[d] == {0}]
-    part_of = deal([clear], *shares, rng)
-    parts = np.array([part_of.get(digest, 0) for digest in digests])
-    parts = np.where(places > 0, places, parts)
-    indices = [np.flatnonzero(parts == part) for part in range(3)]
+    clear = [d for d in meant if len(meant[d]) == 1 and stand[d] == {0}]
+    part_of = splits.deal([clear], *shares, rng)
+    parts = [line.place or part_of.get(line.digest, 0) for line in lines]
+    indices = [np.flatnonzero(np.array(parts) == part) for part in range(3)]
     return [rng.permutation(indices[0]), *indices[1:]]

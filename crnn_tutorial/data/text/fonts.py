@@ -14,26 +14,24 @@ from PIL import Image, ImageDraw, ImageFont
 
 _PILLOW = "the default font of Pillow (Aileron)"
 
-_STYLES = ("", "-Bold", "-Oblique", "-BoldOblique")
+
+def _family(name, *styles):
+    return tuple(f"{name}{style}.ttf" for style in styles)
+
+
+_SLOPES = ("", "-Bold", "-Oblique", "-BoldOblique")
 # Split by design: who tests never saw a sibling of a training font. STIXGeneral is
 # drawn after Times, Aileron after Helvetica. cmti10 is missing: only new versions of
 # Matplotlib have it, and the same seed should choose the same fonts everywhere.
 PARTS = {
-    "train": tuple(f"DejaVuSans{style}.ttf" for style in _STYLES)
-    + tuple(f"DejaVuSansMono{style}.ttf" for style in _STYLES)
-    + tuple(f"cm{kind}10.ttf" for kind in ("r", "b", "ss", "tt")),
-    "validation": tuple(
-        f"DejaVuSerif{style}.ttf" for style in ("", "-Bold", "-Italic", "-BoldItalic")
-    ),
-    "test": tuple(
-        f"STIXGeneral{style}.ttf" for style in ("", "Bol", "Italic", "BolIta")
-    )
-    + (_PILLOW,),
+    "train": _family("DejaVuSans", *_SLOPES)
+    + _family("DejaVuSansMono", *_SLOPES)
+    + _family("cm", "r10", "b10", "ss10", "tt10"),
+    "validation": _family("DejaVuSerif", "", "-Bold", "-Italic", "-BoldItalic"),
+    "test": (*_family("STIXGeneral", "", "Bol", "Italic", "BolIta"), _PILLOW),
 }
 # Glyphs of Computer Modern whose very names are unknown or wrong.
 _WRONG = {name: "Ã∙" for name in PARTS["train"] if name.startswith("cm")}
-
-_WORDS = ", ".join(f'"{part}"' for part in PARTS)
 
 
 class Glyph(NamedTuple):
@@ -96,53 +94,40 @@ def find_fonts(fonts, characters):
     characters = sorted(set(characters))
     for character in characters:
         _check_character(character)
-    if isinstance(fonts, str):
-        if fonts not in PARTS:
-            raise ValueError(
-                f"fonts is {_WORDS} or a list of paths of font files, but got {fonts!r}"
-                + (f". One file is fonts=[{fonts!r}]." if "." in fonts else ".")
-            )
-        every = [_shipped(name) for name in PARTS[fonts]]
-        found = [f for f in every if all(has_glyph(f, c) for c in characters)]
-        if not found:
-            _refuse(
-                every, characters, f"None of the {fonts} fonts has all characters: "
-            )
-        return tuple(found)
-    every = _own_files(fonts)
-    _refuse(every, characters)
-    return every
+    part = fonts if isinstance(fonts, str) else None
+    every = _paths(fonts)
+    missing = {f: [c for c in characters if not has_glyph(f, c)] for f in every}
+    found = tuple(font for font in every if not missing[font])
+    if found == every or (part and found):
+        return found
+    font, lacks = next((font, lacks) for font, lacks in missing.items() if lacks)
+    text = f"None of the {part} fonts has all characters: " if part else ""
+    raise ValueError(
+        f"{text}{_file_name(font)} has no glyph for {lacks[0]!r} "
+        f"({_describe(lacks[0])}). Leave the character out, or pass "
+        'fonts=["path/of/a/font.ttf"], a font file of yours that has it.'
+    )
 
 
-def _refuse(every, characters, text=""):
-    for font in every:
-        for c in characters:
-            if not has_glyph(font, c):
-                raise ValueError(
-                    f"{text}{_file_name(font)} has no glyph for {c!r} "
-                    f"({_describe(c)}). Leave the character out, or pass "
-                    'fonts=["path/of/a/font.ttf"], a font file of yours that has it.'
-                )
-
-
-def _own_files(fonts):
+def _paths(fonts):
+    """Return the font files of a part, or those of the reader."""
+    if isinstance(fonts, str) and fonts in PARTS:
+        folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+        return tuple(f if f == _PILLOW else str(folder / f) for f in PARTS[fonts])
     try:
-        paths = tuple(str(Path(font)) for font in fonts)
+        paths = () if isinstance(fonts, str) else tuple(str(Path(f)) for f in fonts)
     except TypeError:
         paths = ()
     if not paths:
+        words = ", ".join(f'"{part}"' for part in PARTS)
         raise ValueError(
-            f"fonts is {_WORDS} or a list of paths of font files, but got {fonts!r}."
+            f"fonts is {words} or a list of paths of font files, but got {fonts!r}. "
+            'One file is fonts=["path/of/a/font.ttf"].'
         )
     for path in paths:
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no font file {path}. Check the path.")
     return paths
-
-
-def _shipped(name):
-    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-    return name if name == _PILLOW else str(folder / name)
 
 
 def _file_name(font):

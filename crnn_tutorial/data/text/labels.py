@@ -3,23 +3,15 @@
 import os
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
+from crnn_tutorial.data import label_tables as tables
 from crnn_tutorial.data.file_names import clean, is_numbered, original_of, some
 from crnn_tutorial.data.files import BROKEN, File, read_file
 from crnn_tutorial.data.image_files import image_endings
-from crnn_tutorial.data.label_tables import (
-    Namer,
-    Table,
-    decode_text,
-    names_files,
-    read_table,
-    stems,
-)
+from crnn_tutorial.data.namer import Namer, stems
 
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -49,14 +41,14 @@ class Found(NamedTuple):
     Examples
     --------
     >>> from crnn_tutorial.data.text.labels import Found
-    >>> Found({"a.png": "seven"}).problems
-    ()
+    >>> Found({"a.png": "seven"}, [], "", {}).texts["a.png"]
+    'seven'
     """
 
     texts: dict
-    problems: Sequence = ()
-    said: str = ""
-    copies: Mapping = MappingProxyType({})
+    problems: list
+    said: str
+    copies: dict
 
 
 def find_texts(files, labels=None, columns=None):
@@ -85,129 +77,160 @@ def find_texts(files, labels=None, columns=None):
     >>> find_texts({"scan_12.png": None, "scan_7.png": None}, r"_(\d+)$").texts
     {'scan_12.png': '12', 'scan_7.png': '7'}
     """
-    images = [name for name in files if _ending(name) in image_endings()]
-    namer = Namer(files, images)
-    said, copies = "", {}
-    _check_columns(columns)
-    if labels is None:
-        texts, where, said = _search(files, images, namer, columns)
-        if not where:
-            texts, copies = _names_as_texts(images)
-    elif hasattr(labels, "items"):
-        texts, where = _from_dict(labels, namer), "labels"
-    elif _is_sidecar(labels):
-        texts, where = _read_sidecars(files, images, labels).texts, labels
-    elif _is_table(labels, files):
-        texts, where = _from_table(files, labels, namer, columns), os.fspath(labels)
-    else:
-        texts, where = _match_names(images, labels), ""
-    found = {name: text for name, text in texts.items() if name in files}
-    if not images and not found:
-        raise ValueError(
-            "There is no image: of "
-            f"{len(files)} files, none has the ending of an image."
-            + (f" The first: {some(list(files), 3)}." if files else "")
-        )
-    missing = [name for name in texts if name not in files]
-    unlabelled = [name for name in images if name not in found]
-    problems = []
-    if unlabelled:
-        lack = f"no text in {where}" if where else f"a name that {labels!r} misses"
-        problems.append(say_problem(f"have {lack}", unlabelled, len(images)))
-    if missing:
-        problems.append(
-            f"{len(missing)} of {len(texts)} texts in {where} have no image: "
-            f"{some(missing)}"
-        )
-    return Found(found, problems, said, copies)
-
-
-def say_problem(what, names, count):
-    """Say what some of the images have or lack, and name them.
-
-    Parameters
-    ----------
-    what : str
-        What they have.
-    names : list
-        Of these images.
-    count : int
-        Of all images.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from crnn_tutorial.data.text.labels import say_problem
-    >>> say_problem("have no text", ["a.png"], 7)
-    '1 of 7 images have no text: a.png'
-    """
-    return f"{len(names)} of {count} images {what}: {some(names)}"
-
-
-def _ending(name):
-    return posixpath.splitext(name)[1].lower()
-
-
-def _check_columns(columns):
     pair = isinstance(columns, list | tuple) and len(columns) == 2
     if columns is not None and not pair:
         raise ValueError(
             'columns are two, of the file and of its text, such as ("file", "text"), '
             f"but got {columns!r}."
         )
+    images = [name for name in files if _ending(name) in image_endings()]
+    place = _Place(files, images, Namer(files, images), columns)
+    texts, where, said, copies = _find(place, labels)
+    found = {name: text for name, text in texts.items() if name in files}
+    if not images and not found:
+        raise ValueError(
+            f"There is no image: of {len(files)} files, none has the ending of an "
+            f"image. The first: {some(list(files), 3) or 'none'}."
+        )
+    lack = f"no text in {where}" if where else f"a name that {labels!r} misses"
+    bare = [name for name in images if name not in found]
+    lost = [name for name in texts if name not in files]
+    problems = [
+        say_problem(f"images have {lack}", bare, len(images)),
+        say_problem(f"texts in {where} have no image", lost, len(texts)),
+    ]
+    return Found(found, [*filter(None, problems)], said, copies)
+
+
+def say_problem(what, names, count):
+    """Say what is wrong with some of the images or texts, and name them.
+
+    Parameters
+    ----------
+    what : str
+        Of what, and what is wrong with them.
+    names : list
+        Those with which it is so.
+    count : int
+        Of all.
+
+    Returns
+    -------
+    str
+        Empty if there are none.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.text.labels import say_problem
+    >>> say_problem("images have no text", ["a.png"], 7)
+    '1 of 7 images have no text: a.png'
+    """
+    return f"{len(names)} of {count} {what}: {some(names)}" if names else ""
+
+
+def _ending(name):
+    return posixpath.splitext(name)[1].lower()
+
+
+class _Place(NamedTuple):
+    """A folder or a zip in which texts are looked for."""
+
+    files: dict
+    images: list
+    namer: Namer
+    columns: tuple | None
+
+    def open_table(self, name, called=None, files=None):
+        content = _read_text(files or self.files, name)
+        return tables.open_table(content, called or name, self.namer)
+
+    def find_sidecars(self, ending):
+        """Return the file beside each image that has its name, but this ending."""
+        any_case = {name.casefold(): name for name in self.files}
+        beside = {}
+        for name in self.images:
+            folder, last = posixpath.split(name)
+            for stem in stems(last):
+                exact = posixpath.join(folder, stem + ending)
+                found = exact if exact in self.files else any_case.get(exact.casefold())
+                if found:
+                    beside.setdefault(name, found)
+        return beside
+
+    def read_sidecars(self, ending):
+        """Return the texts that stand in the files beside the images."""
+        texts = {}
+        for name, file in self.find_sidecars(ending).items():
+            lines = _read_text(self.files, file).strip().splitlines()
+            if len(lines) > 1:
+                raise ValueError(
+                    f"{file} has {len(lines)} lines; the text of one image is one line."
+                )
+            texts[name] = clean("".join(lines))
+        if not texts:
+            first = some(self.images, 3)
+            raise ValueError(
+                f"No image has a file ending in {ending} beside it: {first}."
+            )
+        return tables.Table(texts, "one beside each image")
+
+
+def _find(place, labels):
+    """Return texts, where they stand, what to say of it, and which files are copies."""
+    if labels is None:
+        texts, where, said = _search(place)
+        texts, copies = (texts, {}) if where else _names_as_texts(place.images)
+        return texts, where, said, copies
+    if hasattr(labels, "items"):
+        return _from_dict(labels, place.namer), "labels", "", {}
+    if isinstance(labels, str) and re.fullmatch(r"(\.\w+)+", labels):
+        return place.read_sidecars(labels).texts, labels, "", {}
+    path = os.fspath(labels) if isinstance(labels, str | os.PathLike) else ""
+    named = path in place.files or path.lower().endswith(_TABLES)
+    if named or isinstance(labels, os.PathLike):
+        return _from_table(place, path), path, "", {}
+    return _match_names(place.images, labels), "", "", {}
 
 
 # Where nobody says where the texts are
 
 
-def _search(files, images, namer, columns):
+def _search(place):
     """Return texts, where they were found, and the words that say so; or nothing."""
-    beside = (
-        {} if columns else {end: _sidecars(files, images, end) for end in _SIDECARS}
-    )
-    used = {sidecar for pairs in beside.values() for sidecar in pairs.values()}
-    sources, unclear, errors = {}, [], []
-    for ending, pairs in beside.items():
-        if pairs and 2 * len(pairs) >= len(images):
-            sources[ending] = _read_sidecars(files, images, ending)
-        elif pairs:
-            unclear.append(next(iter(pairs.values())))
-    for name in [name for name in files if name not in used]:
+    sources, unclear, errors, used = {}, [], [], set()
+    for ending in () if place.columns else _SIDECARS:
+        beside = list(place.find_sidecars(ending).values())
+        used.update(beside)
+        if beside and 2 * len(beside) >= len(place.images):
+            sources[ending] = place.read_sidecars(ending)
+        else:
+            unclear += beside[:1]
+    for name in [name for name in place.files if name not in used]:
+        sheet, promising = None, _promises_labels(name)
         try:
-            if _is_table_of(files, name, namer):
-                sources[name] = _read_table(files, name, name, namer, columns)
-            elif _promises_labels(name):
+            sheet = place.open_table(name) if _ending(name) in _TABLES else None
+            if sheet and 2 * sheet.named() >= max(len(sheet.rows), 1):
+                sources[name] = sheet.read(place.columns)
+            elif promising:
                 unclear.append(name)
         except ValueError as error:
-            errors.append(error)
+            if sheet or promising:  # else it is any other file of text
+                errors.append(error)
     if sources:
         said = "; ".join(f"{name} ({table.columns})" for name, table in sources.items())
         return _merge(sources), " and ".join(sources), f"the texts come from {said}"
     if errors:
         raise errors[0]
-    if unclear or columns:
-        what = f"{some(unclear, 3)} lies there, but it" if unclear else "No table there"
-        negated = "does not say" if unclear else "says"
+    if unclear or place.columns:
+        what = "No table there says"
+        if unclear:
+            what = f"{some(unclear, 3)} lies there, but it does not say"
         raise ValueError(
-            f"{what} {negated} clearly what each image shows. Pass labels=: the name "
+            f"{what} clearly what each image shows. Pass labels=: the name "
             "of a table (csv, tsv, txt), an ending such as '.gt.txt' of files beside "
             "the images, a dict {file: text}, or r'.+' to take the images' names."
         )
     return {}, "", ""
-
-
-def _is_table_of(files, name, namer):
-    if _ending(name) not in _TABLES:
-        return False
-    try:
-        return names_files(_read_text(files, name), name, namer)
-    except ValueError:
-        if _promises_labels(name):
-            raise
-        return False  # any other file of text
 
 
 def _promises_labels(name):
@@ -285,78 +308,31 @@ def _from_dict(labels, namer):
                 f"{entry!r}: {text!r:.80}."
             )
         entry = os.fspath(entry)
-        name, text = namer.find(entry) or entry, clean(text)
-        if texts.setdefault(name, text) != text:
-            raise ValueError(
-                f"labels: {name} has two texts, {texts[name]!r} and {text!r}."
-            )
+        tables.add_text(texts, namer.find(entry) or entry, text, "labels")
     return texts
 
 
-def _is_sidecar(labels):
-    return isinstance(labels, str) and re.fullmatch(r"(\.\w+)+", labels) is not None
-
-
-def _sidecars(files, images, ending):
-    """Return the file beside each image that has its name, but this ending."""
-    ends = {f.casefold(): f for f in files if f.casefold().endswith(ending.casefold())}
-    beside = {}
-    for name in images:
-        folder, last = posixpath.split(name)
-        for stem in stems(last):
-            exact = posixpath.join(folder, stem + ending)
-            found = exact if exact in files else ends.get(exact.casefold())
-            if found:
-                beside.setdefault(name, found)
-    return beside
-
-
-def _read_sidecars(files, images, ending):
-    beside = _sidecars(files, images, ending)
-    texts = {}
-    for name, sidecar in beside.items():
-        lines = _read_text(files, sidecar).strip().splitlines()
-        if len(lines) > 1:
-            raise ValueError(
-                f"{sidecar} has {len(lines)} lines; the text of one image is one line."
-            )
-        texts[name] = clean(lines[0]) if lines else ""
-    if not texts:
-        raise ValueError(
-            f"No image has a file ending in {ending} beside it: {some(images, 3)}."
-        )
-    return Table(texts, "one beside each image")
-
-
-def _is_table(labels, files):
-    if not isinstance(labels, str):
-        return isinstance(labels, os.PathLike)
-    return labels.lower().endswith(_TABLES) or labels in files
-
-
-def _from_table(files, labels, namer, columns):
+def _from_table(place, labels):
     """Read a table inside the folder or zip, or any other file."""
-    labels = os.fspath(labels)
-    place = Path(labels)
-    found = [f for f in files if f == labels or f.endswith("/" + labels)]
-    if len(found) == 1:
-        return _read_table(files, found[0], found[0], namer, columns).texts
-    if not found and place.is_file():
-        outside = {labels: File(place.stat().st_size, partial(place.open, "rb"), place)}
-        return _read_table(outside, labels, place.name, namer, columns).texts
-    tables = [f for f in files if _ending(f) in _TABLES]
-    raise ValueError(
-        f"labels names one file inside the folder or zip, but got {labels!r}, of which "
-        f"there are {len(found)}. Tables there: {some(tables) or 'none'}."
-    )
-
-
-def _read_table(files, name, called, namer, columns):
-    return read_table(_read_text(files, name), called, namer, columns)
+    inside = [f for f in place.files if f == labels or f.endswith("/" + labels)]
+    path = Path(labels)
+    if len(inside) == 1:
+        sheet = place.open_table(inside[0])
+    elif not inside and path.is_file():
+        file = File(path.stat().st_size, partial(path.open, "rb"), path)
+        sheet = place.open_table(labels, path.name, {labels: file})
+    else:
+        there = [name for name in place.files if _ending(name) in _TABLES]
+        raise ValueError(
+            "labels names one file inside the folder or zip, but got "
+            f"{labels!r}, of which there are {len(inside)}. Tables there: "
+            f"{some(there) or 'none'}."
+        )
+    return sheet.read(place.columns).texts
 
 
 def _read_text(files, name):
     try:
-        return decode_text(read_file(files, name), name)
+        return tables.decode_text(read_file(files, name), name)
     except BROKEN as error:
         raise ValueError(f"{name} cannot be read ({error}).") from error

@@ -1,5 +1,6 @@
 """Lines of text, drawn: any number of them, in many fonts, over many backgrounds."""
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,12 +10,12 @@ import numpy as np
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.data.splits import Split
 from crnn_tutorial.data.text.alphabet import Alphabet
-from crnn_tutorial.data.text.pen import BACKGROUNDS, Pen
+from crnn_tutorial.data.text.pen import BACKGROUNDS, Pen, check_range
 
 
 def render_text_lines(
     texts,
-    number=None,
+    count=None,
     *,
     fonts="train",
     photographs=None,
@@ -39,7 +40,7 @@ def render_text_lines(
     texts : sequence of str or Alphabet
         What to draw, in this order; empty texts are background alone. From an alphabet,
         random words are made (without its spaces).
-    number : int, optional
+    count : int, optional
         How many lines. Needed with an alphabet; with texts: so many, drawn at random.
     fonts : {"train", "validation", "test"} or list of paths
         Fonts that come with Matplotlib and Pillow, or your own files (TrueType or
@@ -102,7 +103,7 @@ def render_text_lines(
     ['4579', '0189', '2384']
     """
     rng = np.random.default_rng(seed)
-    words = _check_texts(texts, number, length)
+    words = _check_texts(texts, count, length)
     pen = Pen(
         words.characters,
         fonts=fonts,
@@ -115,7 +116,7 @@ def render_text_lines(
         blur=blur,
         contrast=contrast,
     )
-    texts = list(words.texts) if number is None else words.draw(number, rng)
+    texts = list(words.texts) if count is None else words.draw(count, rng)
     return Split(pen.draw(texts, rng), texts)
 
 
@@ -214,10 +215,10 @@ class _Words(NamedTuple):
     characters: str
     lengths: tuple
 
-    def draw(self, number, rng):
+    def draw(self, count, rng):
         if self.texts:
-            return [self.texts[i] for i in rng.integers(len(self.texts), size=number)]
-        lengths = rng.integers(self.lengths[0], self.lengths[1] + 1, number)
+            return [self.texts[i] for i in rng.integers(len(self.texts), size=count)]
+        lengths = rng.integers(self.lengths[0], self.lengths[1] + 1, count)
         letters = rng.integers(len(self.characters), size=lengths.sum())
         text = "".join(self.characters[i] for i in letters)
         ends = np.cumsum([0, *lengths]).tolist()
@@ -229,39 +230,28 @@ class _Words(NamedTuple):
         return self.texts or tuple(c * longest for c in self.characters)
 
 
-def _check_texts(texts, number, length):
-    if number is not None:
-        check_count("number", number)
+def _check_texts(texts, count, length):
+    if count is not None:
+        check_count("count", count)
     if isinstance(texts, Alphabet):
-        if number is None:
-            raise ValueError("From an alphabet, say how many lines: number=100.")
+        if count is None:
+            raise ValueError("From an alphabet, say how many lines: count=100.")
         characters = "".join(c for c in texts.characters if not c.isspace())
         if not characters:
             raise ValueError("The alphabet has only spaces: there is nothing to draw.")
         return _Words((), characters, _check_lengths(length))
-    if isinstance(texts, str):
+    known = () if isinstance(texts, str) else tuple(texts)
+    if not known or not all(isinstance(text, str) for text in known):
         raise ValueError(
-            f"Texts are a list such as [{texts!r:.40}], or an alphabet such as "
-            f"ct.Alphabet({texts!r:.40}), but got a single str."
+            "Texts are a list of at least one str, such as ['2015'], or an alphabet, "
+            f"such as ct.Alphabet('0123456789'), but got {texts!r:.60}."
         )
-    texts = tuple(texts)
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise ValueError(
-            "Texts are a list of at least one str, or a ct.Alphabet, but got "
-            f"{texts!r:.60}."
-        )
-    lengths = [len(text) for text in texts]
-    return _Words(
-        texts, "".join(sorted(set().union(*texts))), (min(lengths), max(lengths))
-    )
+    lengths = [len(text) for text in known]
+    characters = "".join(sorted(set().union(*known)))
+    return _Words(known, characters, (min(lengths), max(lengths)))
 
 
 def _check_lengths(length):
-    lengths = (length, length) if np.ndim(length) == 0 else tuple(length)
-    whole = all(isinstance(n, int | np.integer) for n in lengths)
-    if not whole or len(lengths) != 2 or not 0 <= lengths[0] <= lengths[1]:
-        raise ValueError(
-            "length is a number of characters, or the fewest and the most, but got "
-            f"{length!r}."
-        )
-    return lengths
+    for one in np.ravel(length).tolist():
+        check_count("length", one, least=0)
+    return check_range("length", length, 0, math.inf)

@@ -1,9 +1,10 @@
 """How one line of text is drawn: glyphs, slant, blur, background, noise."""
 
 import math
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -22,6 +23,8 @@ PHOTOGRAPHS = {
 }
 
 BACKGROUNDS = ("plain", "noisy", "photograph")
+
+_LIMITS = dict(slant=(-1, 1), spacing=(-0.1, 2), blur=(0, 0.2), contrast=(0.05, 1))
 
 _SIZES = (0.5, 0.8)  # of a font, as shares of the height of the image
 
@@ -61,6 +64,7 @@ class _Line(NamedTuple):
     width: int
 
 
+@dataclass
 class Pen:
     """Draws lines in settings that are checked once.
 
@@ -85,37 +89,30 @@ class Pen:
     (2, 24, 100, 1)
     """
 
-    def __init__(
-        self,
-        characters,
-        *,
-        fonts="train",
-        photographs=None,
-        height=32,
-        width=None,
-        backgrounds=BACKGROUNDS,
-        slant=(-0.25, 0.25),
-        spacing=(0.0, 0.15),
-        blur=(0.0, 0.05),
-        contrast=(0.35, 0.9),
-    ):
-        self.height = check_count("height", height)
-        if height < 16:
-            raise ValueError(
-                f"height is at least 16 pixels, to be legible, but got {height}."
-            )
-        self.width = None if width is None else check_count("width", width)
-        self.characters = characters
-        self.fonts = find_fonts(fonts, characters)
-        if photographs is None:
-            photographs = fonts if isinstance(fonts, str) else "train"
-        self.photographs = _check_photographs(photographs)
-        self.backgrounds = _check_backgrounds(backgrounds)
-        self.slants = _check_range("slant", slant, -1, 1)
-        self.spacings = _check_range("spacing", spacing, -0.1, 2)
-        self.blurs = _check_range("blur", blur, 0, 0.2)
-        self.contrasts = _check_range("contrast", contrast, 0.05, 1)
-        self.sizes = tuple(round(share * height) for share in _SIZES)
+    characters: Any
+    _: KW_ONLY
+    fonts: Any = "train"
+    photographs: Any = None
+    height: int = 32
+    width: int | None = None
+    backgrounds: Any = BACKGROUNDS
+    slant: Any = (-0.25, 0.25)
+    spacing: Any = (0.0, 0.15)
+    blur: Any = (0.0, 0.05)
+    contrast: Any = (0.35, 0.9)
+
+    def __post_init__(self):
+        check_count("height", self.height, least=16)  # to be legible
+        if self.width is not None:
+            check_count("width", self.width)
+        if self.photographs is None:
+            self.photographs = self.fonts if isinstance(self.fonts, str) else "train"
+        self.fonts = find_fonts(self.fonts, self.characters)
+        self.photographs = _check_photographs(self.photographs)
+        self.backgrounds = _check_backgrounds(self.backgrounds)
+        for name, limits in _LIMITS.items():
+            setattr(self, name, check_range(name, getattr(self, name), *limits))
+        self.sizes = tuple(round(share * self.height) for share in _SIZES)
 
     def draw(self, texts, rng):
         """Draw texts with what a generator of random numbers says.
@@ -146,69 +143,62 @@ class Pen:
             image[:, : line.width, 0] = self._paint(ink, style, rng)
         return images
 
-    def _draw_styles(self, number, rng):
+    def _draw_styles(self, count, rng):
+        def one_of(values):
+            return [values[i] for i in rng.integers(len(values), size=count)]
+
         def within(low, high):
-            return (low + (high - low) * rng.random(number)).tolist()
+            return (low + (high - low) * rng.random(count)).tolist()
 
         margins = _MARGINS[0], _MARGINS[1] * self.height
-        return [
-            _Style(self.fonts[font], self.backgrounds[kind], int(size), *rest)
-            for font, kind, size, *rest in zip(
-                rng.integers(len(self.fonts), size=number),
-                rng.integers(len(self.backgrounds), size=number),
-                rng.integers(self.sizes[0], self.sizes[1] + 1, number),
-                within(*self.slants),
-                within(*self.spacings),
-                within(*self.blurs),
-                within(*self.contrasts),
-                zip(within(*margins), within(*margins), strict=True),
-                *(within(0, 1) for _ in range(5)),
-                strict=True,
-            )
+        columns = [
+            one_of(self.fonts),
+            one_of(self.backgrounds),
+            rng.integers(self.sizes[0], self.sizes[1] + 1, count).tolist(),
+            *(within(*getattr(self, name)) for name in _LIMITS),
+            zip(within(*margins), within(*margins), strict=True),
+            *(within(0, 1) for _ in range(5)),
         ]
+        return [_Style(*one) for one in zip(*columns, strict=True)]
+
+    def _smaller(self, style):
+        """Yield a style in its size, in smaller ones, and at last with less space."""
+        for size in range(style.size, self.sizes[0] - 1, -1):
+            yield style._replace(size=size)
+        margins = (_MARGINS[0],) * 2
+        size, spacing = self.sizes[0], self.spacing[0]
+        yield style._replace(size=size, spacing=spacing, margins=margins)
 
     def _fit(self, text, style):
         """Lay a line out, smaller and at last closer where it is too large."""
-        for size in range(style.size, self.sizes[0] - 1, -1):
-            line = self._lay_out(text, style._replace(size=size))
-            if self._fits(line):
-                return line, style._replace(size=size)
-        style = self._tightest(style)
-        line = self._lay_out(text, style)
-        if not self._fits(line):
-            raise ValueError(
-                f"The text {text!r} needs {line.width} x {line.above + line.below + 2} "
-                f"pixels (width x height), but there are {self.width} x {self.height}. "
-                "Give a larger width or height, or shorter texts."
-            )
-        return line, style
-
-    def _tightest(self, style):
-        return style._replace(
-            size=self.sizes[0], spacing=self.spacings[0], margins=(_MARGINS[0],) * 2
+        for one in self._smaller(style):
+            line = self._lay_out(text, one)
+            rows = line.above + line.below + 2
+            if rows <= self.height and line.width <= (self.width or line.width):
+                return line, one
+        raise ValueError(
+            f"The text {text!r} needs {line.width} x {rows} pixels (width x height), "
+            f"but there are {self.width} x {self.height}. Give a larger width or "
+            "height, or shorter texts."
         )
-
-    def _fits(self, line):
-        narrow = self.width is None or line.width <= self.width
-        return narrow and line.above + line.below + 2 <= self.height
 
     def _lay_out(self, text, style):
         glyphs = [read_glyph(style.font, style.size, c) for c in text]
-        lefts, pen = [], 0.0
-        for glyph in glyphs:
-            lefts.append(round(pen) + glyph.left)
-            pen += glyph.advance + style.spacing * style.size
+        gap = style.spacing * style.size
+        steps = (glyph.advance + gap for glyph in glyphs)
+        *pens, end = accumulate(steps, initial=0.0)
+        pairs = zip(pens, glyphs, strict=True)
+        lefts = [round(pen) + glyph.left for pen, glyph in pairs]
         above = max([-glyph.top for glyph in glyphs], default=0)
         below = max([g.top + len(g.ink) for g in glyphs], default=0)
         # Slanting moves the top row by slant * above, the last one by -slant * below.
         leans = (style.slant * above, -style.slant * below, 0)
         start = min([0, *lefts]) + min(leans) - style.margins[0]
         ends = [left + g.ink.shape[1] for left, g in zip(lefts, glyphs, strict=True)]
-        end = max([pen - style.spacing * style.size * (pen > 0), *ends])
+        end = max([end - gap * (end > 0), *ends])
         end += max(leans) + style.margins[1]
         lefts = [left - math.floor(start) for left in lefts]
-        width = math.ceil(end) - math.floor(start)
-        width = max(width, self._least_width(text))
+        width = max(math.ceil(end) - math.floor(start), self._least_width(text))
         return _Line(glyphs, lefts, above, below, width)
 
     def reserve_width(self, texts):
@@ -224,14 +214,14 @@ class Pen:
         ValueError
             If the width given is too small for one of them in the smallest size.
         """
-
-        def widest(size, spacing):
-            return max(self._widest(f, texts, size, spacing) for f in self.fonts)
-
-        needed = widest(self.sizes[0], self.spacings[0])
+        closest = self.sizes[0], self.spacing[0]
+        usual = sum(self.sizes) // 2, sum(self.spacing) / 2
+        needed, wanted = (
+            max(self._widest(font, texts, *look) for font in self.fonts)
+            for look in (closest, usual)
+        )
         if self.width is None:  # most lines keep the size they draw
-            usual = widest(sum(self.sizes) // 2, sum(self.spacings) / 2)
-            self.width = 16 * -(-max(needed, usual) // 16)
+            self.width = 16 * -(-max(needed, wanted) // 16)
         elif self.width < needed:
             raise ValueError(
                 f"The widest line needs {needed} pixels, but width is {self.width}. "
@@ -244,12 +234,12 @@ class Pen:
         glyphs = {c: read_glyph(font, size, c) for c in self.characters}
         steps = {c: glyph.advance + gap for c, glyph in glyphs.items()}
         pen = max(sum(map(steps.__getitem__, text)) for text in texts)
-        every = glyphs.values()
-        before = max([0, *(-g.left for g in every)])
-        after = max([0, *(g.left + g.ink.shape[1] - g.advance for g in every)])
-        rows = max([0, *(-g.top for g in every)])
-        rows += max([0, *(g.top + len(g.ink) for g in every)])
-        lean = max(map(abs, self.slants)) * rows
+        edges = [
+            (-g.left, g.left + g.ink.shape[1] - g.advance, -g.top, g.top + len(g.ink))
+            for g in glyphs.values()
+        ]
+        before, after, above, below = np.reshape(edges, (-1, 4)).max(axis=0, initial=0)
+        lean = max(map(abs, self.slant)) * (above + below)
         width = before + pen + abs(gap) + after + lean + 2 * _MARGINS[0]
         rounding = 3
         return max(math.ceil(width) + rounding, *map(self._least_width, texts))
@@ -341,17 +331,42 @@ def _check_photographs(part):
 
 
 def _check_backgrounds(backgrounds):
-    if isinstance(backgrounds, str) or not set(backgrounds) <= set(BACKGROUNDS):
+    words = set(backgrounds)
+    if isinstance(backgrounds, str) or not words or words - set(BACKGROUNDS):
         raise ValueError(
-            f"backgrounds are some of {BACKGROUNDS}, in a tuple or list, but got "
-            f"{backgrounds!r}."
+            f"backgrounds are at least one of {BACKGROUNDS}, in a tuple or list, but "
+            f"got {backgrounds!r}."
         )
-    if not backgrounds:
-        raise ValueError("backgrounds has at least one word, but is empty.")
     return tuple(backgrounds)
 
 
-def _check_range(name, value, least, most):
+def check_range(name, value, least, most):
+    """Return the lowest and the highest value that were given, or say what came.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    value : float or tuple of two floats
+        One number is both.
+    least, most : float
+        What is allowed.
+
+    Returns
+    -------
+    tuple of two floats
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or goes beyond what is allowed.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.text.pen import check_range
+    >>> check_range("slant", 0.2, -1, 1)
+    (0.2, 0.2)
+    """
     low_high = (value, value) if np.ndim(value) == 0 else tuple(value)
     if len(low_high) != 2 or not least <= low_high[0] <= low_high[1] <= most:
         raise ValueError(

@@ -46,8 +46,8 @@ def stack_text_images(images, height=None, channels=None):
     Examples
     --------
     >>> import numpy as np
-    >>> import crnn_tutorial as ct
-    >>> batch = ct.stack_text_images([np.zeros((32, 100)), np.zeros((32, 60))])
+    >>> from crnn_tutorial.data.text.stacking import stack_text_images
+    >>> batch = stack_text_images([np.zeros((32, 100)), np.zeros((32, 60))])
     >>> batch.shape
     (2, 32, 100, 1)
     >>> (batch[1, 0, :, 0] == -1).sum().item()  # columns of padding
@@ -147,17 +147,9 @@ def _check_line(image, number, channels):
 def _without_padding(image, name):
     if image.ndim == 2:
         image = image[:, :, np.newaxis]
-    if image.ndim == 3 and image.dtype.kind == "f" and (image == -1).any():
-        real = np.flatnonzero((image != -1).any(axis=(0, 2)))
-        image = image[:, : real.max(initial=-1) + 1]
-    if image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
-        raise ValueError(
-            "An image of text has the shape (height, width), (height, width, 1) or "
-            f"(height, width, 3), with pixels, but {name} has {image.shape}."
-        )
-    if image.dtype.kind == "f":
-        check_padding(image[np.newaxis], name)
-    return image
+    if image.ndim != 3 or image.dtype.kind != "f":
+        return image
+    return image[:, : check_padding(image[np.newaxis], name)[0]]
 
 
 def _check_channels(images):
