@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crnn_tutorial.judging.intervals import Interval, bootstrap
-from crnn_tutorial.judging.verdict import Judgement, judge, points
+from crnn_tutorial.judging.verdict import Judgement, judge
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.metrics.text import (
     character_error_rate,
@@ -388,11 +388,11 @@ class TestSentence:
 
     def test_points_are_the_same_stored_or_not(self):
         judgement = Judgement(0.047, 0.027, 0.066, 0.02, "supported", 5, 360)
-        assert points(judgement) == "+4.7 points [2.7, 6.6]"
-        assert points(vars(judgement)) == points(judgement)
-        assert points(judgement) in judgement.sentence
+        assert judgement.points == "+4.7 points [2.7, 6.6]"
+        assert Judgement.of(vars(judgement)).points == judgement.points
+        assert judgement.points in judgement.sentence
         decibel = Judgement(-1.5, -2.0, -1.0, 0.4, "false", 5, 9, "", False)
-        assert points(decibel) == "-1.5 [-2.0, -1.0]"
+        assert decibel.points == "-1.5 [-2.0, -1.0]"
 
     def test_undecided_names_the_detectable_difference(self):
         numbers = (0.002, -0.009, 0.013, 0.016)
