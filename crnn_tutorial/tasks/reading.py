@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy import special
 
 from crnn_tutorial.checks import check_count, check_images, check_padding
 from crnn_tutorial.data.text.stacking import pad_lines, to_lines
@@ -336,12 +337,6 @@ def _logarithms(probabilities):
         return np.log(np.asarray(probabilities, np.float64))
 
 
-def _log_softmax(logits):
-    logits = np.asarray(logits, np.float64)
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-
-
 def _read_positions(head, outputs, allowed):
     """Each position answers for itself: a product of probabilities."""
     scores = _logarithms(outputs)  # (images, positions, classes)
@@ -359,7 +354,8 @@ def _read_positions(head, outputs, allowed):
 
 
 def _read_steps(head, logits, beam_width, allowed, pixels):
-    scores = _log_softmax(logits)  # (images, steps, classes)
+    logits = np.asarray(logits, np.float64)
+    scores = special.log_softmax(logits, axis=-1)  # (images, steps, classes)
     if allowed is not None:
         candidates = [allowed] * len(scores)
     elif beam_width == 1:

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crnn_tutorial.judging.intervals import Interval, bootstrap
 from crnn_tutorial.judging.verdict import Judgement, judge
@@ -47,6 +49,21 @@ class TestScores:
     def test_edit_distance(self, target, answer, edits):
         assert edit_distance(target, answer) == edits
         assert edit_distance(answer, target) == edits
+
+    @given(st.text(max_size=12), st.text(max_size=12))
+    def test_edit_distance_equals_that_of_a_library(self, target, answer):
+        from rapidfuzz.distance import Levenshtein
+
+        assert edit_distance(target, answer) == Levenshtein.distance(target, answer)
+
+    def test_edit_distance_of_long_lines_equals_that_of_a_library(self):
+        from rapidfuzz.distance import Levenshtein
+
+        rng = np.random.default_rng(0)
+        for _ in range(50):
+            lengths = rng.integers(0, 120, 2)
+            a, b = ("".join(rng.choice(list("abc "), n)) for n in lengths)
+            assert edit_distance(a, b) == Levenshtein.distance(a, b)
 
     def test_edit_distance_equals_the_recursive_definition(self):
         @functools.cache
