@@ -9,6 +9,7 @@ With ``CRNN_BENCHMARK_QUICK=1`` in the environment a script is only tried: a few
 one epoch, two seeds, nothing stored.
 """
 
+import ast
 import hashlib
 import os
 import shutil
@@ -53,9 +54,23 @@ def definitions(page):
     names = {"ct": _Larger(), "np": np, "run": ct.setup(seed=0, run="quick")}
     for cell in notebook.cells:
         if "definitions" in cell.metadata.get("tags", []):
-            _sources.append(cell.source)
-            exec(cell.source, names)
+            source = cell.source
+        else:
+            source = _imports(cell)
+        _sources.append(source)
+        exec(source, names)
     return names
+
+
+def _imports(cell):
+    """Return what another cell imports from the package: definitions may need it."""
+    if cell.cell_type != "code" or "%pip" in cell.source:
+        return ""
+    lines = ast.parse(cell.source).body
+    wanted = [line for line in lines if isinstance(line, ast.ImportFrom)]
+    return "\n".join(
+        ast.unparse(line) for line in wanted if line.module.startswith("crnn_tutorial")
+    )
 
 
 class _Larger:
@@ -75,7 +90,8 @@ def enlarge(load, *arguments, sizes, **options):
     first = load(*arguments, sizes=sizes, **options)
     if train < 2:  # a set of which only the test is used
         return first
-    pool = load(*arguments, sizes=(train, max(validation, 2 * train), 2), **options)
+    sizes = train, max(validation, 2 * train), test
+    pool = load(*arguments, sizes=sizes, **options)
     return replace(pool, test=first.test)
 
 

@@ -138,6 +138,31 @@ def test_more_images_to_draw_from_and_the_same_test(common):
     assert np.array_equal(few.test.images, more.test.images)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "background",
+        "code/preprocessing",
+        "concepts/crnn_vs_lstm",
+        "concepts/crnn_vs_rnn",
+        "sequences/text",
+        "sequences/video",
+    ],
+)
+def test_what_chapters_define_can_be_used(common, page):
+    """Also what they import in other cells; loaded sets have images to draw from."""
+    names = common.definitions(page)
+    sets = [one for one in names.values() if isinstance(one, ct.Dataset)]
+    composed = {"background": "clips", "sequences/text": "strings"}.get(page)
+    if composed:
+        assert len(names[composed].validation) >= 2 * len(names[composed].train)
+    assert sets or page == "sequences/video"
+    networks = {"code/preprocessing": "networks", "background": "readers"}.get(page)
+    if networks:
+        for build in names[networks].values():
+            assert build().count_params() > 0
+
+
 def test_digits_of_a_chapter_are_drawn_anew(common):
     page = {}
     first, second = (common.draw_digits(page, seed) for seed in (1, 2))
