@@ -1,4 +1,4 @@
-"""What several seeds have measured: written to results/*.json, and read again."""
+"""What several seeds have measured: stored as JSON in ``results``, and read again."""
 
 import base64
 import datetime
