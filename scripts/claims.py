@@ -149,7 +149,7 @@ def title(page: str) -> str:
 def row(claim: str, one: dict, decided: dict | None) -> str:
     """Return the line of one claim."""
     if "page" not in one:
-        return f"| **{claim}** {one['says']} | not judged yet | |"
+        return f"| **{claim}** {one['says']} | not judged yet |"
     link = f"[{title(one['page'])}](../{one['page']}.ipynb)"
     told = [one["fact"]] if "fact" in one else []
     verdict = f"**{one.get('verdict')}**"
@@ -164,7 +164,7 @@ def row(claim: str, one: dict, decided: dict | None) -> str:
         )
         if decided["survives"] is False:
             told.append("**It does not survive**: chance may have decided it.")
-    return f"| **{claim}** {one['says']} | {verdict} | {' '.join(told)} {link} |"
+    return f"| **{claim}** {one['says']} | {verdict}. {' '.join(told)} {link} |"
 
 
 def level(name: str, value: float) -> str:
@@ -197,7 +197,7 @@ def ledger() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-HEAD = "| what the article says | verdict | what decided |\n|---|---|---|"
+HEAD = "| what the article says | verdict, and what decided |\n|---|---|"
 
 INTRODUCTION = """# The ledger: all claims and their verdicts
 
