@@ -10,11 +10,11 @@ import contextlib
 import functools
 import inspect
 import io
-import math
 import numbers
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import layers
 
 from crnn_tutorial.network import backbones
@@ -179,13 +179,8 @@ def _solve_quadratic(count, wanted, unit):
     first, second, third = (count(n * unit) for n in (1, 2, 3))
     square = (third - 2 * second + first) / 2
     line = second - first - 3 * square
-    rest = first - square - line - wanted
-    inside = line**2 - 4 * square * rest
-    if square <= 0:
-        root = -rest / line
-    else:
-        root = (math.sqrt(max(0, inside)) - line) / (2 * square)
-    return max(1, int(root * unit))
+    roots = np.roots([max(square, 0), line, first - square - line - wanted])
+    return max(1, int(roots.real.max() * unit))
 
 
 def _scaled_filters(builder, args, kwargs, percent):

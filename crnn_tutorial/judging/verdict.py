@@ -144,17 +144,14 @@ class Judgement:
 
     @property
     def _numbers(self):
-        sources = "" if self.clusters is None else f" of {self.clusters:,} sources"
-        text = (
-            f"{self.points} over {self.seeds} seed{'s' * (self.seeds > 1)} and "
-            f"{self.images:,} images{sources}"
-        )
+        text = f"{self.points} over {self.seeds} seed{'s' * (self.seeds > 1)}"
+        text += f" and {self.images:,} images"
+        if self.clusters is not None:
+            text += f" of {self.clusters:,} sources"
         if self.word == "undecided":
             scale, unit, places = _scale(self)
-            least = f"{self.detectable * scale:.{places}f}{unit}"
-            text += (
-                f"; a difference of {least} or more would have been seen 4 times in 5"
-            )
+            text += f"; a difference of {self.detectable * scale:.{places}f}{unit}"
+            text += " or more would have been seen 4 times in 5"
         if self.seeds == 1:
             text += "; one seed only: another training may say otherwise"
         return text
@@ -297,7 +294,11 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
     +0.6 points [-1.1, 2.4] over 5 seeds and 500 images;
     a difference of 2.5 points or more would have been seen 4 times in 5
     """
-    _check_margin(margin)
+    if not margin >= 0:
+        raise ValueError(
+            "The margin is the largest difference that does not matter, 0 or more, but "
+            f"got {margin}."
+        )
     ours, control = _paired(ours, control)
     seeds, images = ours.shape
     fractions = _are_fractions([ours, control])
@@ -336,14 +337,6 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
         clusters=None if clusters is None else sources,
         p_value=float(p_value),
     )
-
-
-def _check_margin(margin):
-    if not margin >= 0:
-        raise ValueError(
-            "The margin is the largest difference that does not matter, 0 or more, but "
-            f"got {margin}."
-        )
 
 
 def _paired(ours, control):
