@@ -18,6 +18,7 @@ UV ?= $(UV_VENV)/bin/uv
 export UV_SYSTEM_CERTS ?= 1
 WORKERS ?= 2
 NB ?=
+NAME ?=
 CELL_TIMEOUT ?= 300
 PORT ?= 8000
 # Looks at the site; without one `make test` leaves that out and says so.
@@ -154,6 +155,11 @@ full-on-jax: $(VENV)-jax/.installed  ## The same on JAX, without TensorFlow
 notebooks: venv  ## Re-execute all chapters (or NB=path) and store their outputs
 	@$(ONE_THREAD) $(BIN)/python scripts/execute_notebooks.py $(or $(NB),$$($(NOTEBOOKS)))
 	@$(BIN)/python scripts/fill_numbers.py
+	@$(BIN)/python scripts/claims.py --write
+
+.PHONY: benchmarks
+benchmarks: venv  ## List the benchmarks with their hours, or run one (NAME=reading)
+	@$(ONE_THREAD) $(BIN)/python benchmarks $(NAME)
 
 .PHONY: lab
 lab: venv  ## Open the chapters in JupyterLab

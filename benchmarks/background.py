@@ -1,6 +1,6 @@
 """Five seeds for the chapter "2015, or how the CNN learnt to read".
 
-    python benchmarks/background.py    # about half an hour on one core
+    python benchmarks/background.py
 
 Lines of digits of other lengths than in training, films forward and backward, two
 digits far apart, and digits with all pixels mixed. Writes
@@ -10,19 +10,10 @@ digits far apart, and digits with all pixels mixed. Writes
 from dataclasses import replace
 from functools import partial
 
-from pages import definitions, tell
+import numpy as np
+from common import compare, definitions, draw_digits, enlarge, finish
 
 import crnn_tutorial as ct
-
-SEEDS = range(5)
-
-
-def run(builders, views, ours, recipe):
-    """Train each rival on its view of the data with each seed, and judge ours."""
-    options = {"validation_data": None} | recipe
-    # Some views have other training images (filled, all lengths): no drawing alike.
-    options |= {"redraw": not isinstance(views, dict)}
-    return ct.run_seeds(lambda _: builders, lambda: views, SEEDS, ours, **options)
 
 
 def read_lines(page):
@@ -38,24 +29,48 @@ def read_lines(page):
         for name, twin in twins.items()
     }
     readers["fixed, all lengths"] = readers["fixed"]
-    count = len(page["four"].train)
     four = replace(page["four"], test=page["tests"]["other"])
-    every = ct.load_digit_strings(length=(1, 8), sizes=(count, 1, 1), width=160)
+    sizes = len(four.train), len(four.validation), 1
+    every = ct.load_digit_strings(length=(1, 8), sizes=sizes, width=160)
     views = dict.fromkeys(readers, four) | {
-        "fixed": replace(four, train=page["filled"].train),
-        "fixed, all lengths": replace(four, train=every.train),
+        "fixed": fill(page, four),
+        "fixed, all lengths": replace(every, test=four.test),
     }
-    return run(readers, views, "CRNN + CTC", page["reading"])
+    return compare("lines", readers, views, "CRNN + CTC", **page["reading"])
+
+
+def fill(page, lines):
+    """Fill all up to the width of the fixed reader."""
+    parts = {
+        name: page["pad"](getattr(lines, name)) for name in ("train", "validation")
+    }
+    return replace(lines, **parts)
 
 
 def read_longer(page):
     """Train the two best on twice the lines for twice as long."""
     readers = {name: page["readers"][name] for name in ("CRNN + CTC", page["far"])}
-    count = len(page["four"].train)
-    more = ct.load_digit_strings(length=(4, 4), sizes=(2 * count, 1, 1))
+    count = 2 * len(page["four"].train)
+    more = enlarge(ct.load_digit_strings, length=(4, 4), sizes=(count, 1, 1))
     lines = replace(more, test=page["tests"]["other"])
     recipe = page["reading"] | {"epochs": 2 * page["reading"]["epochs"]}
-    return run(readers, lines, "CRNN + CTC", recipe)
+    title = "lines, four times the training"
+    return compare(title, readers, lines, "CRNN + CTC", **recipe)
+
+
+def mix(page, who, builder):
+    """Train one network on digits as they are, and with all pixels mixed."""
+
+    def make(seed):
+        roaming = page["change"](draw_digits(page, seed), page["roam"], repeat=2)
+        return {"as it is": roaming, "mixed": page["change"](roaming, page["mix"])}
+
+    rivals = {"as it is": builder, "mixed": builder}
+    sources = np.repeat(
+        np.arange(len(page["digits"].test)), 2
+    )  # each digit roams twice
+    recipe = page["recipe"] | {"clusters": sources.tolist()}
+    return compare(f"{who}, mixed", rivals, make, "as it is", **recipe)
 
 
 def main():
@@ -64,15 +79,12 @@ def main():
     results = {
         "lines": read_lines(page),
         "lines, four times the training": read_longer(page),
-        "clips": run(page["video"], page["views"], "CRNN", recipe),
-        "pairs": run(page["sight"], page["pairs"], "CRNN", recipe),
+        "clips": compare("clips", page["video"], page["views"], "CRNN", **recipe),
+        "pairs": compare("pairs", page["sight"], page["pairs"], "CRNN", **recipe),
     }
-    for name, builder in page["testers"].items():
-        rivals = {"as it is": builder, "mixed": builder}
-        views = {"as it is": page["roaming"], "mixed": page["mixed"]}
-        results[f"{name}, mixed"] = run(rivals, views, "as it is", recipe)
-    ct.save_results("background", results)
-    tell(results)
+    for who, builder in page["testers"].items():
+        results[f"{who}, mixed"] = mix(page, who, builder)
+    finish("background", results)
 
 
 if __name__ == "__main__":

@@ -3,28 +3,31 @@
     python benchmarks/components.py
 
 Does it matter in which direction the LSTM reads (C15)? And do trained convolutions show
-edges better than raw pixels or random kernels (C10)? Writes two files to results/.
+edges better than raw pixels or random kernels (C10)? Writes
+``results/components_direction.json`` and ``results/components_edges.json``.
 """
 
 from dataclasses import asdict
 
 import keras
 import numpy as np
+from common import QUICK, SEEDS, compare, enlarge, finish
 from keras import layers, ops
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.linear_model import LogisticRegression
 
 import crnn_tutorial as ct
+from crnn_tutorial.judging.draws import draw_training
+from crnn_tutorial.judging.results import describe_run
 from crnn_tutorial.network.layers import CharacterLogits
 from crnn_tutorial.network.masks import PoolMask
 
-SEEDS = (0, 1, 2, 3, 4)
 ALPHABET = "0123456789"
 RECIPE = {"batch_size": 16, "epochs": 8, "learning_rate": 5e-3}
 
 
 def load():
-    return ct.load_digit_strings(length=(2, 4), sizes=(1000, 100, 300), seed=0)
+    return enlarge(ct.load_digit_strings, length=(2, 4), sizes=(1000, 100, 300))
 
 
 # ------------------------------------------------------------ the direction
@@ -101,60 +104,63 @@ def probe_all(reader, seed, data):
     return {name: probe(x, pixels, seed) for name, x in features.items()}
 
 
+def train_reader(data, seed, rate):
+    """Train the reader with both directions, as its comparison did."""
+    ct.set_seed(seed)
+    reader = both_ways()
+    recipe = RECIPE | {"learning_rate": rate, "validation_data": None, "verbose": 0}
+    if QUICK:
+        recipe |= {"epochs": 1}
+    train = data.train.images, data.train.targets
+    ct.train_crnn_model(reader, *train, seed=seed, **recipe)
+    return reader
+
+
 # ------------------------------------------------------------ all seeds
 
 
-def judge_edges(readers, data, run):
-    """Save the probes of all seeds in the form of ``ct.run_seeds``."""
-    rows = [probe_all(*one, data) for one in zip(readers, SEEDS, strict=True)]
+def judge_edges(data, rate):
+    """Judge the probes of all seeds; return them in the form of ``ct.run_seeds``."""
+    rows = []
+    for seed in SEEDS:
+        drawn = draw_training(data, seed)
+        rows.append(probe_all(train_reader(drawn, seed, rate), seed, drawn))
     scores = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     ours = scores["trained kernels"]
     judged = {}
     for name in ("random kernels", "raw pixels"):
         found = ct.judge(ours, scores[name])
         judged[name] = {**asdict(found), "word": found.word, "sentence": found.sentence}
-    results = {
-        **{key: run[key] for key in ("date", "machine", "versions", "settings")},
+    return describe_run() | {
+        "settings": RECIPE | {"learning_rate": rate, "redraw": True},
         "metric": "accuracy",
         "images": ours.shape[1],
         "seeds": list(SEEDS),
         "ours": "trained kernels",
         "rivals": {
-            name: {"scores": found.mean(axis=1).tolist(), "mean": float(found.mean())}
+            name: {
+                "scores": found.mean(axis=1).tolist(),
+                "mean": float(found.mean()),
+                "packed": found.tolist(),
+            }
             for name, found in scores.items()
         },
         "judgements": judged,
     }
-    ct.save_results("components_edges", results)
-    return results
 
 
 def main():
-    data, readers = load(), []
-
-    def kept():
-        readers.append(both_ways())
-        return readers[-1]
-
+    data = load()
     rivals = {
         "left to right": lambda: one_way(backwards=False),
         "right to left": lambda: one_way(backwards=True),
-        "both directions": kept,
+        "both directions": both_ways,
     }
-    run = ct.run_seeds(
-        lambda _: rivals,
-        lambda: data,
-        SEEDS,
-        "left to right",
-        **RECIPE,
-        validation_data=None,
-        name="components_direction",
-    )
-    for results in (run, judge_edges(readers, data, run)):
-        for name, rival in results["rivals"].items():
-            print(f"{name}: {rival['mean']:.1%}")
-        for name, found in results["judgements"].items():
-            print(f"{results['ours']} against {name}: {found['sentence']}")
+    direction = compare("direction", rivals, data, "left to right", **RECIPE)
+    chosen = direction["rivals"]["both directions"]["learning_rates"]["chosen"]
+    edges = judge_edges(data, chosen)
+    finish("components_edges", edges)
+    finish("components_direction", direction)
 
 
 if __name__ == "__main__":

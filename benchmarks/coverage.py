@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 import crnn_tutorial as ct
-from crnn_tutorial.judging.seeds import describe_run
+from crnn_tutorial.judging.results import describe_run
 
 SHARES = (0.90, 0.95, 0.99, 0.995)
 SIZES = (100, 360, 1000)

@@ -1,6 +1,6 @@
 """Five seeds for the chapter "How far can a CNN see?".
 
-    python benchmarks/crnn_vs_cnn.py    # about five minutes on one core
+    python benchmarks/crnn_vs_cnn.py
 
 Two digits at growing gaps, and single digits. Writes ``results/crnn_vs_cnn.json``:
 "pairs" and "stills", each what ``ct.run_seeds`` returns.
@@ -10,31 +10,34 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from common import compare, enlarge, finish
 from sklearn.svm import SVC
 
 import crnn_tutorial as ct
 
-SEEDS = range(5)
 GAPS = (0, 2, 4, 8, 12, 16)
-RECIPE = {"batch_size": 32, "learning_rate": 3e-3, "validation_data": None}
+RECIPE = {"batch_size": 32, "learning_rate": 3e-3}
 
 
 def load_pairs():
     """Return the training pictures of all gaps together, and the test of each gap."""
+    sizes = {"size": (8, 72), "sizes": (200, 50, 400)}
     by_gap = {
-        gap: ct.load_digit_pairs(distance=8 + gap, size=(8, 72), sizes=(200, 50, 400))
-        for gap in GAPS
+        gap: enlarge(ct.load_digit_pairs, distance=8 + gap, **sizes) for gap in GAPS
     }
-    train = ct.Split(
-        np.concatenate([data.train.images for data in by_gap.values()]),
-        np.concatenate([data.train.targets for data in by_gap.values()]),
-    )
+    together = {
+        part: ct.Split(
+            np.concatenate([getattr(one, part).images for one in by_gap.values()]),
+            np.concatenate([getattr(one, part).targets for one in by_gap.values()]),
+        )
+        for part in ("train", "validation")
+    }
     farthest_first = sorted(GAPS, reverse=True)  # the first test is the main one
     tests = {str(gap): by_gap[gap].test for gap in farthest_first}
-    return replace(by_gap[0], train=train), tests
+    return replace(by_gap[0], **together), tests
 
 
-def pair_rivals(_):
+def pair_rivals():
     size = (8, 72, 1), 2
     rivals = ct.rivals(ct.build_crnn_model, *size, filters=(8, 16), units=32)
     rivals["keyhole CNN"] = partial(
@@ -43,7 +46,7 @@ def pair_rivals(_):
     return rivals
 
 
-def still_rivals(_):
+def still_rivals():
     size = (8, 8, 1), 10
     rivals = ct.rivals(ct.build_crnn_model, *size, filters=(16,), units=32)
     rivals["CNN, equal work"] = partial(
@@ -55,24 +58,15 @@ def still_rivals(_):
 
 def main():
     pairs, tests = load_pairs()
+    on_pairs = RECIPE | {"epochs": 6, "evaluate_on": tests}
+    on_stills = RECIPE | {"epochs": 10}
     results = {
-        "pairs": ct.run_seeds(
-            pair_rivals,
-            lambda: pairs,
-            SEEDS,
-            "CRNN",
-            epochs=6,
-            evaluate_on=tests,
-            **RECIPE,
-        ),
-        "stills": ct.run_seeds(
-            still_rivals, ct.load_digits, SEEDS, "CRNN", epochs=10, **RECIPE
+        "pairs": compare("pairs", pair_rivals(), pairs, "CRNN", **on_pairs),
+        "stills": compare(
+            "stills", still_rivals(), ct.load_digits(), "CRNN", **on_stills
         ),
     }
-    ct.save_results("crnn_vs_cnn", results)
-    for name, run in results.items():
-        for rival, judgement in run["judgements"].items():
-            print(f"{name}, CRNN against {rival}: {judgement['sentence']}")
+    finish("crnn_vs_cnn", results)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Single digits of 8 x 8 pixels: CRNN, its controls and an SVM, five seeds, two splits.
 
-    python benchmarks/digits.py    # about a quarter of an hour on two cores
+    python benchmarks/digits.py
 
 Writes ``results/digits.json``: for each split what ``ct.run_seeds`` returns.
 """
@@ -10,21 +10,22 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+from common import compare, finish
 from sklearn.svm import SVC
 
 import crnn_tutorial as ct
 from crnn_tutorial.judging.draws import draw_training
 
-SEEDS = range(5)
-BATCH_SIZE, EPOCHS = 32, 30
 RECIPE = {
+    "batch_size": 32,
+    "epochs": 30,
     "learning_rate": 3e-3,
     "augment": functools.partial(ct.augment_shift, pixels=1),
 }
 SHAPE, CLASSES = (8, 8, 1), 10
 
 
-def make_rivals(_):
+def make_rivals():
     """Line up who competes, all networks with the same number of parameters."""
     rivals = ct.rivals(ct.build_crnn_model, SHAPE, CLASSES)
     lstm = ct.match_parameters(
@@ -41,7 +42,7 @@ def make_svm():
 def make_views(split, seed):
     """Draw digits, and make for one SVM all that the networks are shown: each shift."""
     digits = draw_training(ct.load_digits(split=split), seed)
-    names = ("CRNN", "CNN", "order-blind", "attention", "LSTM", "SVM")
+    names = [name for name in make_rivals() if name != "SVM, shifts too"]
     edges = [(0, 0), (1, 1), (1, 1), (0, 0)]
     around = np.pad(digits.train.images, edges)
     shifted = [
@@ -67,23 +68,11 @@ def main():
     results = {}
     for split in ("random", "index"):
         load = functools.partial(make_views, split)
-        found = ct.run_seeds(
-            make_rivals, load, SEEDS, "CRNN", BATCH_SIZE, EPOCHS, **RECIPE
-        )
-        found["settings"] |= {"learning_rate": 3e-3, "augment": "shift by 1 pixel"}
-        found["svm_with_validation_images"] = svm_on_two_thirds(
-            ct.load_digits(split=split)
-        )
-        results[split] = found
-        for name, rival in found["rivals"].items():
-            scores = ", ".join(f"{score:.1%}" for score in rival["scores"])
-            print(
-                f"{split} {name}: {rival['mean']:.2%} ({scores}), "
-                f"{rival['parameters']} parameters, {rival['seconds']} s"
-            )
-        for judgement in found["judgements"].values():
-            print(judgement["sentence"], flush=True)
-    ct.save_results("digits", results)
+        results[split] = compare(split, make_rivals(), load, "CRNN", **RECIPE)
+        results[split]["settings"]["augment"] = "shift by 1 pixel"
+        digits = ct.load_digits(split=split)
+        results[split]["svm_with_validation_images"] = svm_on_two_thirds(digits)
+    finish("digits", results)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from crnn_tutorial.judging import seeds
+from crnn_tutorial.judging.results import describe_run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results/planted_faults.json"
@@ -215,7 +215,7 @@ def store(name, found):
     stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     faults = stored.get("faults", {}) | {name: found}
     known = {fault.name: faults[fault.name] for fault in FAULTS if fault.name in faults}
-    text = json.dumps(seeds.describe_run() | {"faults": known}, indent=1)
+    text = json.dumps(describe_run() | {"faults": known}, indent=1)
     RESULTS.write_text(text + "\n", "utf-8")
 
 

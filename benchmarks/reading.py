@@ -1,37 +1,32 @@
 """Five seeds for the chapter "Reading without cutting letters apart".
 
-    python benchmarks/reading.py    # about ten minutes on one core
+    python benchmarks/reading.py
 
 Lines of two to five handwritten digits, for readers with and without an LSTM and with
 and without CTC. Writes ``results/reading.json``.
 """
 
-from pages import definitions, tell
-
-import crnn_tutorial as ct
-
-SEEDS = range(5)
-
-
-def compare(page, *names):
-    """Train these readers of the page with each seed."""
-    builders = {name: page["readers"][name] for name in names}
-    options = {"validation_data": None} | page["recipe"]
-    return ct.run_seeds(
-        lambda _: builders, lambda: page["strings"], SEEDS, "CRNN", **options
-    )
+from common import compare, definitions, finish
 
 
 def main():
     page = definitions("sequences/text")
-    deeper = page["deeper"]
-    others = [name for name in page["readers"] if name != deeper]
-    results = {
-        "lines": compare(page, *others),
-        "deeper": compare(page, "CRNN", deeper),
+    readers, deeper = page["readers"], page["deeper"]
+    parts = {
+        "lines": [name for name in readers if name != deeper],
+        "deeper": ["CRNN", deeper],
     }
-    ct.save_results("reading", results)
-    tell(results)
+    results = {
+        title: compare(
+            title,
+            {name: readers[name] for name in names},
+            page["strings"],
+            "CRNN",
+            **page["recipe"],
+        )
+        for title, names in parts.items()
+    }
+    finish("reading", results)
 
 
 if __name__ == "__main__":

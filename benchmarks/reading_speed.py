@@ -46,7 +46,7 @@ def prepare(folder):
     import text
 
     import crnn_tutorial as ct
-    from crnn_tutorial.judging.seeds import describe_run
+    from crnn_tutorial.judging.results import describe_run
 
     train, test = text.load(SIZE)
     ct.set_seed(0)

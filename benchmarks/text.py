@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import crnn_tutorial as ct
-from crnn_tutorial.judging.seeds import describe_run
+from crnn_tutorial.judging.results import describe_run
 from crnn_tutorial.metrics.text import exact_match_per_image
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -31,7 +31,7 @@ from PIL import Image
 from text_sets import SETS, write
 
 import crnn_tutorial as ct
-from crnn_tutorial.judging.seeds import describe_run
+from crnn_tutorial.judging.results import describe_run
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.layers import MapToSequence
 from crnn_tutorial.tasks.text import ReadText

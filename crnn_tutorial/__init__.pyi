@@ -108,11 +108,13 @@ from .judging.intervals import (
     bootstrap,
     interval,
 )
-from .judging.seeds import (
+from .judging.results import (
     load_results,
-    run_seeds,
     save_results,
     stored_scores,
+)
+from .judging.seeds import (
+    run_seeds,
 )
 from .judging.tables import (
     ResultTable,
@@ -124,7 +126,6 @@ from .judging.text_report import (
 from .judging.verdict import (
     Judgement,
     judge,
-    points,
     print_judgements,
 )
 from .metrics.boxes import (
@@ -282,7 +283,6 @@ __all__ = [
     "plot_judgements",
     "plot_predictions",
     "plot_seeds",
-    "points",
     "predict",
     "print_judgements",
     "read_text",

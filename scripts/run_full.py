@@ -80,7 +80,7 @@ def device() -> str:
 
 def describe() -> dict:
     """Say on what the pages run."""
-    from crnn_tutorial.judging.seeds import describe_run
+    from crnn_tutorial.judging.results import describe_run
 
     return {"device": device(), "backend": os.environ["KERAS_BACKEND"]} | (
         describe_run()

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy import special
 
 from crnn_tutorial.figures.images import output_of
 from crnn_tutorial.network.layers import MapToSequence, ScanRows
@@ -146,6 +147,5 @@ def answer_of(array, aligned):
         return array, "probability", f"one probability for each {what}"
     if array.ndim == 1:
         return array, "score", "one score for each class"
-    odds = np.exp(array - array.max(axis=-1, keepdims=True))
-    softmax = odds / odds.sum(axis=-1, keepdims=True)
-    return softmax, "probability (softmax)", f"one score (logit) for each {what}"
+    chances = special.softmax(array, axis=-1)
+    return chances, "probability (softmax)", f"one score (logit) for each {what}"

@@ -10,12 +10,22 @@ import contextlib
 import functools
 import inspect
 import io
-import math
 import numbers
 from dataclasses import dataclass
 
+import keras
+import numpy as np
+from keras import layers
+
 from crnn_tutorial.network import backbones
-from crnn_tutorial.tasks.classification import build_cnn_model, build_crnn_model
+from crnn_tutorial.network.assemble import assemble, check_filters
+from crnn_tutorial.network.masks import CHANNELS_LAST
+from crnn_tutorial.tasks.classification import (
+    build_cnn_model,
+    build_crnn_model,
+    convolve,
+    describe,
+)
 
 # By name, not layers.RNN: ConvLSTM2D is one too, and counts otherwise.
 RECURRENT = tuple(backbones.RECURRENT_CELLS.values())
@@ -169,13 +179,8 @@ def _solve_quadratic(count, wanted, unit):
     first, second, third = (count(n * unit) for n in (1, 2, 3))
     square = (third - 2 * second + first) / 2
     line = second - first - 3 * square
-    rest = first - square - line - wanted
-    inside = line**2 - 4 * square * rest
-    if square <= 0:
-        root = -rest / line
-    else:
-        root = (math.sqrt(max(0, inside)) - line) / (2 * square)
-    return max(1, int(root * unit))
+    roots = np.roots([max(square, 0), line, first - square - line - wanted])
+    return max(1, int(roots.real.max() * unit))
 
 
 def _scaled_filters(builder, args, kwargs, percent):
@@ -261,8 +266,9 @@ def rivals(builder, *args, **kwargs):
     -------
     dict
         Builders of no arguments, by name: ``"CRNN"``, ``"CNN"`` (sees the whole image),
-        ``"order-blind"`` and ``"attention"``. For text and clips the CNN has
-        convolutions along the steps.
+        ``"plain CNN"`` (the CRNN's blocks, then dense layers, as most tutorials build
+        it), ``"order-blind"`` and ``"attention"``. For text and clips the CNN has
+        convolutions along the steps, and the order-blind twin is the plain CNN.
 
     Raises
     ------
@@ -277,21 +283,48 @@ def rivals(builder, *args, **kwargs):
     --------
     >>> import crnn_tutorial as ct
     >>> list(ct.rivals(ct.build_crnn_model, (8, 8, 1), 10))
-    ['CRNN', 'CNN', 'order-blind', 'attention']
+    ['CRNN', 'CNN', 'plain CNN', 'order-blind', 'attention']
     """
     builder, args, kwargs = _unfold(builder, args, kwargs)
     original = functools.partial(builder, *args, **kwargs)
-    twins = {
-        name: functools.partial(twin(builder, recurrence), *args, **kwargs)
-        for name, recurrence in (
-            ("CNN", "convolution"),
-            ("order-blind", "order_blind"),
-            ("attention", "attention"),
-        )
-    }
+
+    def replaced(recurrence):
+        return functools.partial(twin(builder, recurrence), *args, **kwargs)
+
     if builder is build_crnn_model:
         own = ("units", "recurrence", "sequence")
         shared = {k: v for k, v in kwargs.items() if k not in own}
-        match = match_parameters(build_cnn_model, original(), *args, **shared)
-        twins["CNN"] = match.builder
-    return {"CRNN": original, **twins}
+        cnns = {
+            name: match_parameters(build, original(), *args, **shared).builder
+            for name, build in (
+                ("CNN", build_cnn_model),
+                ("plain CNN", _build_plain_cnn),
+            )
+        }
+    else:
+        cnns = {"CNN": replaced("convolution")}
+    return {
+        "CRNN": original,
+        **cnns,
+        "order-blind": replaced("order_blind"),
+        "attention": replaced("attention"),
+    }
+
+
+def _build_plain_cnn(
+    input_shape,
+    num_classes=None,
+    *,
+    filters=None,
+    units=64,
+    dropout=0.0,
+    learning_rate=1e-3,
+):
+    """Build a CNN as most tutorials do: blocks of convolution, then dense layers."""
+    (height, width, channels), head = describe(input_shape, num_classes)
+    inputs = keras.Input((height, width, channels), name="image")
+    features = convolve(inputs, check_filters(filters, height, width))
+    # A kernel as large as the map: a dense layer over all of its numbers.
+    dense = layers.Conv2D(units, features.map.shape[1:3], name="dense", **CHANNELS_LAST)
+    x = layers.ReLU(name="relu_dense")(dense(features.map))
+    return assemble(inputs, features._replace(map=x), head, dropout, learning_rate)

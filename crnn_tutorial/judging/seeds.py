@@ -1,28 +1,19 @@
-"""Comparisons over several seeds: run them, store them, read them."""
+"""Comparisons over several seeds: train all rivals, and judge ours against each."""
 
-import base64
-import datetime
-import importlib
-import json
-import os
-import platform
-import re
-import shlex
-import sys
+import time
 import warnings
 from dataclasses import asdict
-from pathlib import Path
 
+import joblib
 import keras
 import numpy as np
 
 from crnn_tutorial.judging import evaluation
 from crnn_tutorial.judging.draws import prepare_draws
 from crnn_tutorial.judging.intervals import _are_fractions
+from crnn_tutorial.judging.results import _pack, describe_run, save_results
 from crnn_tutorial.judging.verdict import judge
 from crnn_tutorial.metrics.words import MARGIN
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 def run_seeds(
@@ -39,6 +30,8 @@ def run_seeds(
     longer=None,
     margin=MARGIN,
     clusters=None,
+    keep=None,
+    progress=False,
     **options,
 ):
     """Train every rival with every seed, and judge ours against each other one.
@@ -78,6 +71,13 @@ def run_seeds(
         As in `judge`.
     clusters : sequence or dict, optional
         As in `judge`; with several tests, name of the test -> labels.
+    keep : path, optional
+        A folder for each training that is done. A call that was interrupted and begins
+        again reads from it, and trains only what is missing. The files know the data,
+        the options and the rival's name, but not its code: empty the folder when you
+        change a network. Functions among the options must be such as can be imported.
+    progress : bool
+        Show a progress bar of the epochs of all trainings.
     **options
         For ``train_and_evaluate`` and ``train_crnn_model``. With several tests, the
         first is the main one.
@@ -93,7 +93,8 @@ def run_seeds(
         fields of ``Judgement``, its "word" and its "sentence"; "clusters"; "warnings".
         With several tests, ``evaluate_on={name: split}``, also "tests": name -> the
         same of each, from "metric" on without "seeds" and "ours". With ``longer``, also
-        "longer": its "settings", and the same once more.
+        "longer": its "settings", and the same once more. "hours": what all trainings
+        took, with those that `keep` had.
 
     Raises
     ------
@@ -128,19 +129,23 @@ def run_seeds(
     builders = make_builders(dataset)
     if ours not in builders:
         raise ValueError(f"ours is one of {list(builders)}, but got {ours!r}.")
+    networks = sum(not hasattr(builder, "fit") for builder in builders.values())
+    parts = len(seeds) * len(builders) + len(learning_rates or ()) * networks
+    trainer = _Trainer(builders, keep, parts * epochs * (1 + (longer or 0)), progress)
 
     def run(times):
         schedule = {"batch_size": batch_size, "epochs": times * epochs}
         runs, rates = _train_all(
-            builders, draw, seeds, learning_rates, schedule | options
+            trainer, draw, seeds, learning_rates, schedule | options
         )
-        judged = _judge_tests(runs, rates, ours, margin, clusters)
         rate = {k: v for k, v in options.items() if k == "learning_rate"}
-        return {"settings": schedule | rate | {"redraw": redraw}} | judged
+        settings = {"settings": schedule | rate | {"redraw": redraw}}
+        return settings | _judge_tests(runs, rates, ours, margin, clusters)
 
     results = {**describe_run(), "seeds": seeds, "ours": ours, **run(1)}
     if longer is not None:
         results["longer"] = run(longer)
+    results["hours"] = round(trainer.seconds / 3600, 4)
     if name is not None:
         save_results(name, results)
     return results
@@ -149,19 +154,59 @@ def run_seeds(
 # ------------------------------------------------------------ training
 
 
-def _train_all(builders, draw, seeds, learning_rates, options):
+class _Trainer:
+    """Train one rival at a time, show how far we are, and keep what is done."""
+
+    def __init__(self, builders, keep, epochs, progress):
+        self.builders = builders
+        memory = joblib.Memory(keep, verbose=0)
+        self.train = memory.cache(_train_part, ignore=["builder"])
+        self.bar = keras.utils.Progbar(epochs, verbose=progress, unit_name="epoch")
+        self.seconds = 0.0
+
+    def __call__(self, name, view, options):
+        """Return test -> ``Evaluation``; a test that has no name is None."""
+        found, seconds = self.train(name, self.builders[name], view, options)
+        self.seconds += seconds
+        self.bar.add(options["epochs"])
+        return found
+
+
+def _train_part(name, builder, view, options):
+    """Train one rival once; the files that are kept stand under this name."""
+    keras.utils.clear_session()  # else the graphs of all models pile up
+    start = time.perf_counter()
+    try:
+        found = evaluation.train_and_evaluate({name: builder}, {name: view}, **options)
+    except FloatingPointError:
+        if options.get("evaluate_on") != "validation":
+            raise
+        found = {name: None}  # a learning rate with which the training diverges
+    tests = found if isinstance(options.get("evaluate_on"), dict) else {None: found}
+    evaluations = {test: one[name] for test, one in tests.items()}
+    return evaluations, time.perf_counter() - start
+
+
+def _train_all(trainer, draw, seeds, learning_rates, options):
     """Train each rival with each seed; return test -> rival -> evaluation of each."""
     runs, rates, first = [], {}, None
     for seed in seeds:
-        keras.utils.clear_session()  # else the graphs of all models pile up
         data = draw(seed)
-        views = data if isinstance(data, dict) else dict.fromkeys(builders, data)
-        evaluation._check_views(builders, views)
+        views = (
+            data if isinstance(data, dict) else dict.fromkeys(trainer.builders, data)
+        )
+        evaluation._check_views(trainer.builders, views)
         first = first or views
         _check_same_test(first, views)
         if learning_rates is not None and not runs:
-            rates = _choose_rates(builders, views, seed, learning_rates, options)
-        runs.append(_train_seed(builders, views, seed, rates, options))
+            rates = _choose_rates(trainer, views, learning_rates, options, seed)
+        tests = {}
+        for name in trainer.builders:
+            rate = {"learning_rate": rates[name]["chosen"]} if name in rates else {}
+            found = trainer(name, views[name], options | rate | {"seed": seed})
+            for test, one in found.items():
+                tests.setdefault(test, {})[name] = one
+        runs.append(tests)
     return runs, rates
 
 
@@ -178,45 +223,22 @@ def _check_same_test(first, views):
             )
 
 
-def _train_seed(builders, views, seed, rates, options):
-    tests = {}
-    for name, builder in builders.items():
-        rate = {"learning_rate": rates[name]["chosen"]} if name in rates else {}
-        found = evaluation.train_and_evaluate(
-            {name: builder}, {name: views[name]}, seed=seed, **options | rate
-        )
-        if not isinstance(options.get("evaluate_on"), dict):
-            found = {None: found}
-        for test, one in found.items():
-            tests.setdefault(test, {}).update(one)
-    return tests
-
-
-def _choose_rates(builders, views, seed, learning_rates, options):
+def _choose_rates(trainer, views, learning_rates, options, seed):
     """Let each network try each learning rate, and keep the best on validation."""
     options = options | {"evaluate_on": "validation", "seed": seed}
+    tried = [float(rate) for rate in learning_rates]
     rates = {}
-    for name, builder in builders.items():
+    for name, builder in trainer.builders.items():
         if hasattr(builder, "fit"):  # a classifier: it has no learning rate
             continue
-        one = {name: builder}, {name: views[name]}
-        scores = [_validate(*one, rate, options) for rate in learning_rates]
+        found = [
+            trainer(name, views[name], options | {"learning_rate": rate})[None]
+            for rate in tried
+        ]
+        scores = [None if one is None else one.score for one in found]
         best = max(range(len(scores)), key=lambda i: (scores[i] is not None, scores[i]))
-        chosen = float(learning_rates[best])
-        tried = [float(rate) for rate in learning_rates]
-        rates[name] = {"tried": tried, "validation": scores, "chosen": chosen}
+        rates[name] = {"tried": tried, "validation": scores, "chosen": tried[best]}
     return rates
-
-
-def _validate(builder, view, rate, options):
-    """Score one learning rate; None if the training diverged."""
-    try:
-        found = evaluation.train_and_evaluate(
-            builder, view, learning_rate=rate, **options
-        )
-    except FloatingPointError:
-        return None
-    return next(iter(found.values())).score
 
 
 # ------------------------------------------------------------ judging
@@ -265,32 +287,18 @@ def _summary(evaluations):
 
 def _judgements(runs, ours, margin, clusters):
     scores = {name: np.stack([run[name].per_image for run in runs]) for name in runs[0]}
-    judged = {}
-    for name in scores:
-        if name != ours:
-            claim = f"{ours} is better than {name}"
-            found = judge(
-                scores[ours], scores[name], claim, margin=margin, clusters=clusters
-            )
-            told = {"word": found.word, "sentence": found.sentence}
-            judged[name] = {**asdict(found), **told}
+    ours_scores, judged = scores.pop(ours), {}
+    for name, control in scores.items():
+        claim = f"{ours} is better than {name}"
+        found = judge(ours_scores, control, claim, margin=margin, clusters=clusters)
+        told = {"word": found.word, "sentence": found.sentence}
+        judged[name] = {**asdict(found), **told}
     return judged
 
 
-def _pack(scores):
-    """Write eight right or wrong answers as one byte, other scores as they are."""
-    if not np.isin(scores, (0, 1)).all():
-        return np.asarray(scores, float).tolist()
-    return base64.b64encode(np.packbits(np.asarray(scores, bool)).tobytes()).decode()
-
-
 def _curves(history):
-    if history is None:
-        return None
-    return {
-        name: [
-            float(f"{value:.5g}") if np.isfinite(value) else None for value in values
-        ]
+    return history and {
+        name: [float(f"{x:.5g}") if np.isfinite(x) else None for x in values]
         for name, values in history.items()
     }
 
@@ -307,8 +315,7 @@ def _warn_of_groups(rivals):
                 "seeds cannot tell how often each group occurs: run ten seeds or more, "
                 "and show each."
             )
-    for sentence in told:
-        warnings.warn(sentence, stacklevel=2)
+            warnings.warn(told[-1], stacklevel=2)
     return told
 
 
@@ -320,216 +327,3 @@ def _has_groups(scores):
     return (
         len(gaps) > 1 and widest >= 0.1 * scale and widest > 2 * (gaps.sum() - widest)
     )
-
-
-def stored_scores(results, rival):
-    """Read the score of each image from what ``run_seeds`` has stored.
-
-    Parameters
-    ----------
-    results : dict
-        From ``run_seeds`` or ``load_results``; or one of its "tests", or its "longer".
-    rival : str
-        A name in ``results["rivals"]``.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(seeds, images)``; for `judge`, which gives the stored judgement again.
-
-    Raises
-    ------
-    ValueError
-        If there is no such rival, or the results are of a version that stored no
-        scores of single images.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> import crnn_tutorial as ct
-    >>> rivals = {"ours": DummyClassifier(), "control": DummyClassifier()}
-    >>> found = ct.run_seeds(lambda data: rivals, ct.load_digits, [0, 1], "ours", 32, 1)
-    >>> ours, control = (ct.stored_scores(found, name) for name in rivals)
-    >>> ours.shape
-    (2, 360)
-    >>> again = ct.judge(ours, control)
-    >>> again.sentence == found["judgements"]["control"]["sentence"]
-    True
-    """
-    rivals = results["rivals"]
-    if rival not in rivals:
-        raise ValueError(f"The rival is one of {list(rivals)}, but got {rival!r}.")
-    if "packed" not in rivals[rival]:
-        raise ValueError(
-            "These results are of a version that stored no scores of single images. "
-            "Run the script of benchmarks/ again."
-        )
-    return np.stack(
-        [_unpack(one, results["images"]) for one in rivals[rival]["packed"]]
-    )
-
-
-def _unpack(packed, images):
-    if not isinstance(packed, str):
-        return np.array(packed)
-    bits = np.frombuffer(base64.b64decode(packed), np.uint8)
-    return np.unpackbits(bits, count=images).astype(float)
-
-
-# ------------------------------------------------------------ machine and files
-
-
-def describe_run():
-    """Say when, on what machine, with which versions and by what it is measured.
-
-    Returns
-    -------
-    dict
-        "date", "machine" (no name, address or path), "versions" and "command": the
-        beginning of what `run_seeds` returns, for benchmarks of another form.
-
-    Examples
-    --------
-    >>> from crnn_tutorial.judging.seeds import describe_run
-    >>> list(describe_run())
-    ['date', 'machine', 'versions', 'command']
-    """
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": _machine(),
-        "versions": _versions(),
-        "command": _command(),
-    }
-
-
-def _command():
-    """Write how this program was called, without the folders that it stands in."""
-    script, *arguments = (
-        Path(word).name if Path(word).is_absolute() else word for word in sys.argv
-    )
-    return shlex.join(["python", script, *arguments])
-
-
-def _machine():
-    """Say what a reader needs to know to compare times; no name, address or path."""
-    information = Path("/proc/cpuinfo")
-    text = information.read_text() if information.exists() else ""
-    model = re.search(r"model name\s*: (.+)", text)
-    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    return {
-        "cpu": model[1] if model else platform.processor() or platform.machine(),
-        "cores": len(usable(0)),
-        "gpus": _count_gpus(),
-        "system": platform.system(),
-    }
-
-
-def _count_gpus():
-    try:
-        return len(keras.distribution.list_devices("gpu"))
-    except (AttributeError, NotImplementedError, RuntimeError):  # not on each backend
-        return None
-
-
-def _versions():
-    names = ["keras", keras.backend.backend(), "numpy", "sklearn", "crnn_tutorial"]
-    modules = {name: importlib.import_module(name) for name in names}
-    found = {name: module.__version__ for name, module in modules.items()}
-    return {"python": platform.python_version(), **found}
-
-
-def _results_folders():
-    """List the wheel's folder and, in a checkout, the one beside pyproject.toml."""
-    folders = [_PACKAGE / "results"]
-    if (_PACKAGE.parent / "pyproject.toml").exists():
-        folders.append(_PACKAGE.parent / "results")
-    return folders
-
-
-def save_results(name, results, folder=None):
-    """Write what a benchmark measured to ``results/<name>.json``.
-
-    Parameters
-    ----------
-    name : str
-        Small letters, digits and underscores.
-    results : dict
-        Of numbers, texts, lists and dicts; no NaN.
-    folder : path, optional
-        By default the folder ``results`` of the source checkout.
-
-    Returns
-    -------
-    pathlib.Path
-        The file written; an older one of this name is replaced only when the new one
-        is complete.
-
-    Raises
-    ------
-    ValueError
-        If the name has other characters, a number is NaN or infinite, or this is an
-        installed package and no folder was given.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import crnn_tutorial as ct
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = ct.save_results("digits", {"seeds": [0, 1]}, folder)
-    ...     print(path.name, path.read_text().split())
-    digits.json ['{', '"seeds":', '[', '0,', '1', ']', '}']
-    """
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ValueError(
-            f"A name has small letters, digits and underscores, but got {name!r}."
-        )
-    if folder is None:
-        folder = _results_folders()[-1]
-        if folder.parent == _PACKAGE:
-            raise ValueError(
-                "An installed package is not written to: pass folder=..., or run the "
-                "benchmark in a checkout of the repository."
-            )
-    text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    path = Path(folder) / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
-    return path
-
-
-def load_results(name):
-    """Read what a script of ``benchmarks/`` measured.
-
-    Parameters
-    ----------
-    name : str
-        Of the file ``results/<name>.json``, without its ending.
-
-    Returns
-    -------
-    dict
-        See ``run_seeds``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file; the message lists those that there are.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> ct.load_results("no such thing")
-    Traceback (most recent call last):
-    FileNotFoundError: There are no results 'no such thing'. There are: ...
-    """
-    paths = {
-        path.stem: path
-        for folder in _results_folders()
-        for path in sorted(folder.glob("*.json"))
-    }
-    if name not in paths:
-        known = ", ".join(sorted(paths)) or "none yet; run a script of benchmarks/"
-        raise FileNotFoundError(f"There are no results {name!r}. There are: {known}.")
-    return json.loads(paths[name].read_text(encoding="utf-8"))

@@ -44,6 +44,9 @@ class Judgement:
         Differences up to this one do not matter.
     clusters : int or None
         How many sources the images have, where `judge` was told.
+    p_value : float or None
+        How often chance alone would show such a difference or a larger one; below 0.05
+        where the interval leaves out zero. None in results of older versions.
 
     Examples
     --------
@@ -54,6 +57,8 @@ class Judgement:
     >>> print(found.sentence)
     undecided: +0.2 points [-0.9, 1.3] over 5 seeds and 500 images;
     a difference of 1.6 points or more would have been seen 4 times in 5
+    >>> found.points
+    '+0.2 points [-0.9, 1.3]'
     """
 
     difference: float
@@ -67,6 +72,7 @@ class Judgement:
     fractions: bool = True
     margin: float = MARGIN
     clusters: int | None = None
+    p_value: float | None = None
 
     @classmethod
     def of(cls, stored):
@@ -119,6 +125,16 @@ class Judgement:
         return f"{self._finding}: {self._numbers}"
 
     @property
+    def points(self):
+        """The difference with its interval, as it can stand in a sentence.
+
+        In percentage points where the scores lie in [0, 1], else in their own unit.
+        """
+        scale, unit, places = _scale(self)
+        low, high = (f"{end * scale:z.{places}f}" for end in (self.low, self.high))
+        return f"{self.difference * scale:+z.{places}f}{unit} [{low}, {high}]"
+
+    @property
     def _finding(self):
         if self.word != "as good":
             return self.word
@@ -128,17 +144,14 @@ class Judgement:
 
     @property
     def _numbers(self):
-        sources = "" if self.clusters is None else f" of {self.clusters:,} sources"
-        text = (
-            f"{points(self)} over {self.seeds} seed{'s' * (self.seeds > 1)} and "
-            f"{self.images:,} images{sources}"
-        )
+        text = f"{self.points} over {self.seeds} seed{'s' * (self.seeds > 1)}"
+        text += f" and {self.images:,} images"
+        if self.clusters is not None:
+            text += f" of {self.clusters:,} sources"
         if self.word == "undecided":
             scale, unit, places = _scale(self)
-            least = f"{self.detectable * scale:.{places}f}{unit}"
-            text += (
-                f"; a difference of {least} or more would have been seen 4 times in 5"
-            )
+            text += f"; a difference of {self.detectable * scale:.{places}f}{unit}"
+            text += " or more would have been seen 4 times in 5"
         if self.seeds == 1:
             text += "; one seed only: another training may say otherwise"
         return text
@@ -179,35 +192,6 @@ def print_judgements(judgements):
 
 def _wrap(text):
     return textwrap.fill(text, 66, subsequent_indent="  ")
-
-
-def points(judgement):
-    """Write a difference with its interval, as it can stand in a sentence.
-
-    Parameters
-    ----------
-    judgement : Judgement or dict
-        From ``ct.judge``, or as ``ct.run_seeds`` stores it.
-
-    Returns
-    -------
-    str
-        In percentage points where the scores lie in [0, 1], else in their own unit.
-
-    Examples
-    --------
-    >>> import crnn_tutorial as ct
-    >>> found = ct.Judgement(0.047, 0.027, 0.066, 0.02, "supported", 5, 360)
-    >>> ct.points(found)
-    '+4.7 points [2.7, 6.6]'
-    """
-    found = Judgement.of(judgement)
-    scale, unit, places = _scale(found)
-    difference, low, high = (
-        number * scale for number in (found.difference, found.low, found.high)
-    )
-    bounds = f"[{low:z.{places}f}, {high:z.{places}f}]"
-    return f"{difference:+z.{places}f}{unit} {bounds}"
 
 
 def _scale(found):
@@ -251,6 +235,11 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
     detectable difference are never less than the *rule of three*: some 3 in ``images``
     may score otherwise, and the sample does not show one (see ``bootstrap``).
 
+    The p-value belongs to the interval: it is the level at which the interval begins to
+    hold zero. That is ``2 * P(T > |mean(d)| / SE)`` with ``T`` distributed by Student's
+    t; under the rule of three never less than ``(1 - |mean(d)|) ** images``. It is for
+    judging many comparisons together (``scipy.stats.false_discovery_control``).
+
     Parameters
     ----------
     ours, control : array_like
@@ -272,7 +261,7 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
     Returns
     -------
     Judgement
-        Difference, interval, detectable difference, word, verdict, seeds, images.
+        Difference, interval, detectable difference, word, verdict, p-value, and more.
 
     Raises
     ------
@@ -305,7 +294,11 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
     +0.6 points [-1.1, 2.4] over 5 seeds and 500 images;
     a difference of 2.5 points or more would have been seen 4 times in 5
     """
-    _check_margin(margin)
+    if not margin >= 0:
+        raise ValueError(
+            "The margin is the largest difference that does not matter, 0 or more, but "
+            f"got {margin}."
+        )
     ours, control = _paired(ours, control)
     seeds, images = ours.shape
     fractions = _are_fractions([ours, control])
@@ -318,28 +311,32 @@ def judge(ours, control, claim="", *, margin=MARGIN, clusters=None):
         raise ValueError(f"At least two images are needed to tell anything, got {one}.")
     difference = ours - control  # (seeds, images or their sources)
     mean = float(difference.mean())
-    half_width, detectable = _half_widths(difference)
-    if binary or half_width == 0:
+    error, freedom = _standard_error(difference)
+    t, power = stats.t.ppf([0.975, 0.80], freedom)
+    half_width, detectable = t * error, (t + power) * error
+    p_value = 2 * stats.t.sf(abs(mean) / error, freedom) if error else float(mean == 0)
+    if binary or error == 0:
         reach = 1 if fractions else max(np.ptp(ours), np.ptp(control), abs(mean))
         unseen = _unseen_share(sources) * reach
         half_width, detectable = max(half_width, unseen), max(detectable, unseen)
+        p_value = max(p_value, (1 - abs(mean) / (reach or 1)) ** sources)
     low, high = mean - half_width, mean + half_width
     if fractions:
         low, high, detectable = max(low, -1.0), min(high, 1.0), min(detectable, 1.0)
-    verdict = _VERDICTS.get(comparison_word(low, high), "not supported")
-    numbers = (mean, float(low), float(high), float(detectable))
-    known = None if clusters is None else sources
     return Judgement(
-        *numbers, verdict, seeds, images, claim, fractions, float(margin), known
+        difference=mean,
+        low=float(low),
+        high=float(high),
+        detectable=float(detectable),
+        verdict=_VERDICTS.get(comparison_word(low, high), "not supported"),
+        seeds=seeds,
+        images=images,
+        claim=claim,
+        fractions=fractions,
+        margin=float(margin),
+        clusters=None if clusters is None else sources,
+        p_value=float(p_value),
     )
-
-
-def _check_margin(margin):
-    if not margin >= 0:
-        raise ValueError(
-            "The margin is the largest difference that does not matter, 0 or more, but "
-            f"got {margin}."
-        )
 
 
 def _paired(ours, control):
@@ -357,13 +354,6 @@ def _paired(ours, control):
             f"{len(ours)} and {len(control)}."
         )
     return np.broadcast_arrays(ours, control)
-
-
-def _half_widths(difference):
-    """Find the half-width of the interval, and the detectable difference."""
-    error, freedom = _standard_error(difference)
-    t, power = stats.t.ppf([0.975, 0.80], freedom)
-    return t * error, (t + power) * error
 
 
 def _standard_error(difference):

@@ -167,9 +167,10 @@ class TestRivals:
         rivals = ct.rivals(builder, *arguments, **WIDTHS)
         return request.param, {name: build() for name, build in rivals.items()}
 
-    def test_four_models_of_one_size_that_differ_in_one_thing(self, line_up):
+    def test_models_of_one_size_that_differ_in_one_thing(self, line_up):
         data, models = line_up
-        assert list(models) == ["CRNN", "CNN", "order-blind", "attention"]
+        plain = ["plain CNN"] if data == "image" else []
+        assert list(models) == ["CRNN", "CNN", *plain, "order-blind", "attention"]
         wanted = models["CRNN"].count_params()
         for name, model in models.items():
             assert abs(model.count_params() / wanted - 1) <= 0.02, name
@@ -182,7 +183,7 @@ class TestRivals:
             "conv_steps_1": "CNN",
         }
         if data == "image":
-            marks["conv_3"] = marks.pop("conv_steps_1")
+            marks |= {"conv_3": marks.pop("conv_steps_1"), "dense": "plain CNN"}
         for mark, owner in marks.items():
             assert [n for n in models if mark in layer_names[n]] == [owner], mark
 
@@ -190,8 +191,22 @@ class TestRivals:
         if data == "image":  # the CNN goes on where the others make a sequence
             field = ct.receptive_field(models.pop("CNN"))
             assert min(np.subtract(field, (12, 20))) >= 0
+            assert models["plain CNN"].layers[-4].name == "dense"
+            plain = stem(models.pop("plain CNN"), "dense")
         stems = [stem(model, stop) for model in models.values()]
         assert all(other == stems[0] for other in stems) and len(stems[0]) >= 9
+        if data == "image":
+            assert plain[:-1] == stems[0][:-1]
+
+    def test_the_plain_cnn_is_what_tutorials_build(self):
+        """By Keras alone: flatten, dense; the convolution in its place is the same."""
+        plain = ct.rivals(ct.build_crnn_model, (8, 8, 1), 3, **WIDTHS)["plain CNN"]()
+        rng = np.random.default_rng(0)
+        features = rng.normal(size=(5, *plain.get_layer("dense").input.shape[1:]))
+        kernel, bias = plain.get_layer("dense").get_weights()
+        flat = features.reshape(5, -1) @ kernel.reshape(-1, kernel.shape[-1]) + bias
+        found = np.asarray(plain.get_layer("dense")(features)).reshape(5, -1)
+        assert np.allclose(found, flat, atol=1e-5)
 
     def test_patches_have_a_cnn_too(self):
         options = {**WIDTHS, "sequence": "patches"}

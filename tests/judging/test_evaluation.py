@@ -22,6 +22,7 @@ import crnn_tutorial as ct
 from crnn_tutorial.data.splits import Dataset, Split
 from crnn_tutorial.data.text.stacking import stack_text_images
 from crnn_tutorial.judging import evaluation, seeds
+from crnn_tutorial.judging import results as measured
 from crnn_tutorial.judging.evaluation import (
     Evaluation,
     ResultTable,
@@ -491,7 +492,7 @@ class TestRunSeeds:
         assert easy["judgements"]["wrong"]["difference"] == pytest.approx(4 / 6)
 
     def test_it_saves_what_it_returns(self, results, calls, monkeypatch, tmp_path):
-        monkeypatch.setattr(seeds, "_results_folders", lambda: [tmp_path])
+        monkeypatch.setattr(measured, "_results_folders", lambda: [tmp_path])
         again = ct.run_seeds(
             lambda _: {"a": show_answer, "b": show_answer},
             lambda: DATASET,
@@ -522,7 +523,7 @@ class TestRunSeeds:
 
     def test_scores_between_0_and_1_are_stored_as_they_are(self):
         scores = np.random.default_rng(0).random(8)
-        found = {"images": 8, "rivals": {"a": {"packed": [seeds._pack(scores)] * 2}}}
+        found = {"images": 8, "rivals": {"a": {"packed": [measured._pack(scores)] * 2}}}
         assert ct.stored_scores(found, "a").tolist() == [scores.tolist()] * 2
         with pytest.raises(ValueError, match=r"one of \['a'\], but got 'b'"):
             ct.stored_scores(found, "b")
@@ -612,6 +613,63 @@ class TestRunSeeds:
         assert longer["judgements"] == found["judgements"]
         assert ct.stored_scores(longer, "right").shape == (2, 8)
 
+    def test_what_was_done_is_not_done_again(self, calls, monkeypatch, tmp_path):
+        """Two rivals, two seeds, one learning rate to try: five trainings."""
+        train, asked = evaluation.train_and_evaluate, []
+        rivals = {"right": show_answer, "guess": DummyClassifier()}
+
+        def run(killed_after=None):
+            asked.clear()
+
+            def count(builders, *arguments, **options):
+                if len(asked) == killed_after:
+                    raise KeyboardInterrupt
+                asked.append((*builders, options["seed"], options.get("evaluate_on")))
+                return train(builders, *arguments, **options)
+
+            monkeypatch.setattr(evaluation, "train_and_evaluate", count)
+            return ct.run_seeds(
+                lambda _: rivals,
+                lambda: DATASET,
+                [0, 1],
+                "right",
+                2,
+                1,
+                learning_rates=[0.1],
+                keep=tmp_path / "parts",
+            )
+
+        with pytest.raises(KeyboardInterrupt):
+            run(killed_after=2)
+        first = [*asked]
+        assert first == [("right", 0, "validation"), ("right", 0, None)]
+        found = run()
+        assert asked == [("guess", 0, None), ("right", 1, None), ("guess", 1, None)]
+        again = run()
+        assert asked == []
+        for key in ("rivals", "judgements", "hours"):
+            assert again[key] == found[key]
+
+    def test_other_options_are_another_part(self, calls, tmp_path):
+        for epochs, batch_size in ((1, 2), (3, 2), (1, 4), (1, 2)):
+            ct.run_seeds(
+                lambda _: {"right": show_answer, "wrong": show_answer},
+                lambda: DATASET,
+                [0, 1],
+                "right",
+                batch_size,
+                epochs,
+                keep=tmp_path,
+            )
+        trained = [call for call in calls if isinstance(call, dict)]
+        assert len(trained) == 3 * 4, "the last call finds all that the first has kept"
+
+    def test_a_bar_shows_how_far_it_is(self, calls, capsys):
+        self.run(longer=3)
+        assert capsys.readouterr().out == ""
+        self.run(longer=3, learning_rates=[0.1, 0.2], progress=True)
+        assert "32/32" in capsys.readouterr().out  # 2 x (2 + 2) trainings, 1 + 3 epochs
+
     @pytest.mark.parametrize(
         ("scores", "groups"),
         [
@@ -647,14 +705,14 @@ class TestResults:
         return ct.save_results(name, {"seeds": [0]}, folder)
 
     def test_found_beside_the_package_in_a_checkout(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(seeds, "_PACKAGE", tmp_path / "crnn_tutorial")
+        monkeypatch.setattr(measured, "_PACKAGE", tmp_path / "crnn_tutorial")
         (tmp_path / "pyproject.toml").touch()
         path = ct.save_results("digits", {"seeds": [0]})
         assert path == tmp_path / "results" / "digits.json"
         assert ct.load_results("digits") == {"seeds": [0]}
 
     def test_found_inside_the_package_in_a_wheel(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(seeds, "_PACKAGE", tmp_path / "crnn_tutorial")
+        monkeypatch.setattr(measured, "_PACKAGE", tmp_path / "crnn_tutorial")
         self.make(tmp_path / "crnn_tutorial" / "results")
         self.make(tmp_path / "results", "of_somebody_else")  # site-packages/results
         assert ct.load_results("digits") == {"seeds": [0]}
@@ -664,7 +722,7 @@ class TestResults:
             ct.save_results("digits", {})
 
     def test_the_error_lists_what_there_is(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(seeds, "_results_folders", lambda: [tmp_path])
+        monkeypatch.setattr(measured, "_results_folders", lambda: [tmp_path])
         with pytest.raises(FileNotFoundError, match="none yet"):
             ct.load_results("digits")
         self.make(tmp_path, "mnist")

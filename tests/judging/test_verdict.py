@@ -9,7 +9,7 @@ from scipy import stats
 
 import crnn_tutorial as ct
 from crnn_tutorial.judging.intervals import bootstrap, interval
-from crnn_tutorial.judging.verdict import Judgement, judge, points, print_judgements
+from crnn_tutorial.judging.verdict import Judgement, judge, print_judgements
 from crnn_tutorial.metrics.text import error_rate
 from crnn_tutorial.metrics.words import comparison_word
 
@@ -83,9 +83,9 @@ class TestSentence:
         assert found.sentence.startswith("as good, within 0.5: +0.0 [-0.2, 0.2] over")
 
     def test_rounding_does_not_move_a_bound_across_the_margin(self):
-        assert "[-1.00, 1.04]" in points(judgement(-0.01, 0.0104))  # undecided
-        assert "[-0.98, 0.50]" in points(judgement(-0.0098, 0.005))  # as good
-        assert "[1.0, 5.0]" in points(judgement(0.0104, 0.05))  # better all the same
+        assert "[-1.00, 1.04]" in judgement(-0.01, 0.0104).points  # undecided
+        assert "[-0.98, 0.50]" in judgement(-0.0098, 0.005).points  # as good
+        assert "[1.0, 5.0]" in judgement(0.0104, 0.05).points  # better all the same
 
     def test_a_claim_has_its_own_word_and_the_comparison_s(self):
         strong, weak = answers(share=0.9), answers(1, 0.6)
@@ -116,7 +116,7 @@ class TestStored:
         )
         stored = json.loads(json.dumps(asdict(found)))
         assert Judgement.of(stored) == Judgement.of(found) == found
-        assert points(stored) == points(found)
+        assert Judgement.of(stored).points == found.points
 
     def test_old_results_speak_with_the_new_words(self, capsys):
         numbers = {"difference": 0.0, "low": -0.0062, "high": 0.0062}
@@ -285,6 +285,47 @@ class TestInterval:
         assert chances.sum() > 0.999999
         assert 0.93 < chances @ covers[interval] < 0.97
         assert 0.85 < chances @ covers[bootstrap] < 0.89
+
+
+class TestPValue:
+    def test_with_one_seed_it_is_that_of_the_paired_t_test(self):
+        rng = np.random.default_rng(0)
+        control = rng.normal(30, 5, IMAGES)
+        ours = control + rng.normal(0.1, 1, IMAGES)
+        expected = stats.ttest_rel(ours, control).pvalue
+        assert judge(ours, control).p_value == pytest.approx(expected)
+
+    def test_two_seeds_and_three_images_by_hand(self):
+        """As for the interval: SE^2 = 1 + 4/3, 2.88 degrees of freedom."""
+        difference = np.array([[0.0, 2.0, 4.0], [2.0, 4.0, 6.0]])
+        found = judge(difference, np.zeros(3))
+        t = 3 / np.sqrt(7 / 3)
+        freedom = (7 / 3) ** 2 / (1 + (4 / 3) ** 2 / 2)
+        assert found.p_value == pytest.approx(2 * stats.t.sf(t, freedom))
+
+    def test_it_falls_below_5_percent_where_the_interval_leaves_out_zero(self):
+        rng = np.random.default_rng(0)
+        words = []
+        for share in np.linspace(0.80, 0.90, 60):
+            found = judge(rng.random((3, 80)) < share, rng.random((3, 80)) < 0.8)
+            assert (found.p_value < 0.05) == (not found.low <= 0 <= found.high)
+            words.append(found.word)
+        assert {"better", "undecided"} <= set(words)
+
+    def test_the_rule_of_three(self):
+        """All 50 differ by 0.02: a share of 0.02 is missing from 50 with 0.98^50."""
+        ones = np.ones((SEEDS, 50))
+        assert judge(ones, ones).p_value == 1
+        assert judge(ones, ones - 0.02).p_value == pytest.approx(0.98**50)
+        assert judge(ones, 0 * ones).p_value == 0
+
+    def test_chance_alone_is_rarely_called_a_difference(self):
+        rng = np.random.default_rng(0)
+        found = [
+            judge(rng.random((5, 100)) < 0.8, rng.random((5, 100)) < 0.8).p_value
+            for _ in range(300)
+        ]
+        assert np.mean(np.array(found) < 0.05) < 0.05
 
 
 class TestSeedsInTwoGroups:

@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crnn_tutorial.judging.intervals import Interval, bootstrap
-from crnn_tutorial.judging.verdict import Judgement, judge, points
+from crnn_tutorial.judging.verdict import Judgement, judge
 from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.metrics.text import (
     character_error_rate,
@@ -47,6 +49,21 @@ class TestScores:
     def test_edit_distance(self, target, answer, edits):
         assert edit_distance(target, answer) == edits
         assert edit_distance(answer, target) == edits
+
+    @given(st.text(max_size=12), st.text(max_size=12))
+    def test_edit_distance_equals_that_of_a_library(self, target, answer):
+        from rapidfuzz.distance import Levenshtein
+
+        assert edit_distance(target, answer) == Levenshtein.distance(target, answer)
+
+    def test_edit_distance_of_long_lines_equals_that_of_a_library(self):
+        from rapidfuzz.distance import Levenshtein
+
+        rng = np.random.default_rng(0)
+        for _ in range(50):
+            lengths = rng.integers(0, 120, 2)
+            a, b = ("".join(rng.choice(list("abc "), n)) for n in lengths)
+            assert edit_distance(a, b) == Levenshtein.distance(a, b)
 
     def test_edit_distance_equals_the_recursive_definition(self):
         @functools.cache
@@ -388,11 +405,11 @@ class TestSentence:
 
     def test_points_are_the_same_stored_or_not(self):
         judgement = Judgement(0.047, 0.027, 0.066, 0.02, "supported", 5, 360)
-        assert points(judgement) == "+4.7 points [2.7, 6.6]"
-        assert points(vars(judgement)) == points(judgement)
-        assert points(judgement) in judgement.sentence
+        assert judgement.points == "+4.7 points [2.7, 6.6]"
+        assert Judgement.of(vars(judgement)).points == judgement.points
+        assert judgement.points in judgement.sentence
         decibel = Judgement(-1.5, -2.0, -1.0, 0.4, "false", 5, 9, "", False)
-        assert points(decibel) == "-1.5 [-2.0, -1.0]"
+        assert decibel.points == "-1.5 [-2.0, -1.0]"
 
     def test_undecided_names_the_detectable_difference(self):
         numbers = (0.002, -0.009, 0.013, 0.016)
