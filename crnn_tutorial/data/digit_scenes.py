@@ -8,14 +8,17 @@ import numpy as np
 from crnn_tutorial.checks import check_pixels
 from crnn_tutorial.data.augment import sample
 from crnn_tutorial.data.classics import DIGITS_LICENCE, DIGITS_SOURCE, load_digits
-from crnn_tutorial.data.digit_clips import _shrunk_photographs
+from crnn_tutorial.data.digit_clips import _backgrounds
 from crnn_tutorial.data.digit_strings import _check_sizes
-from crnn_tutorial.data.photographs import _PHOTOGRAPHS, _split_photographs
+from crnn_tutorial.data.photographs import (
+    PHOTOS_LICENCE,
+    PHOTOS_SOURCE,
+    _split_photographs,
+)
 from crnn_tutorial.data.splits import Dataset, Split
 
 _INK = 0.4  # how white a pixel of a digit is that belongs to it
 _TRIES = 20  # places that are tried for a digit before it is left out
-_LIGHT = 0.5  # of the photographs, so that the digits stand out
 
 
 def load_digit_scenes(
@@ -94,45 +97,21 @@ def load_digit_scenes(
             f"{digits!r} and digit_sizes={digit_sizes!r}."
         )
     rng = np.random.default_rng(seed)
-    known, photographs = load_digits(seed), _shrunk_photographs(height, width)
-    parts = zip(
+    known, splits = load_digits(seed), []
+    for split, count, photographs in zip(
         (known.train, known.validation, known.test),
         sizes,
         _split_photographs(rng),
         strict=True,
-    )
+    ):
+        scenes = _backgrounds(photographs, count, (height, width), rng)[..., 0]
+        splits.append(_compose(split, scenes, (fewest, most), (small, large), rng))
     return Dataset(
-        *(
-            _compose(
-                split,
-                _backgrounds(
-                    [photographs[i][1] for i in own], count, (height, width), rng
-                ),
-                (fewest, most),
-                (small, large),
-                rng,
-            )
-            for split, count, own in parts
-        ),
+        *splits,
         class_names=tuple("0123456789"),
-        source=f"composed from: {DIGITS_SOURCE}; "
-        + "; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOGRAPHS),
-        licence=f"{DIGITS_LICENCE}; "
-        + "; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS),
+        source=f"composed from: {DIGITS_SOURCE}; {PHOTOS_SOURCE}",
+        licence=f"{DIGITS_LICENCE}; {PHOTOS_LICENCE}",
     )
-
-
-def _backgrounds(photographs, count, size, rng):
-    """Cut a crop for each scene: ``(count, height, width)``."""
-    height, width = size
-    crops = np.empty((count, height, width), np.float32)
-    which = rng.integers(len(photographs), size=count)
-    for number, photograph in enumerate(photographs):
-        here = np.flatnonzero(which == number)
-        windows = np.lib.stride_tricks.sliding_window_view(photograph[..., 0], size)
-        top, left = (rng.integers(0, free, len(here)) for free in windows.shape[:2])
-        crops[here] = windows[top, left]
-    return _LIGHT * crops
 
 
 def _compose(split, scenes, digits, digit_sizes, rng):
