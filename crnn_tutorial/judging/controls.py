@@ -21,10 +21,10 @@ from crnn_tutorial.network import backbones
 from crnn_tutorial.network.assemble import assemble, check_filters
 from crnn_tutorial.network.masks import CHANNELS_LAST
 from crnn_tutorial.tasks.classification import (
+    begin,
     build_cnn_model,
     build_crnn_model,
     convolve,
-    describe,
 )
 
 # By name, not layers.RNN: ConvLSTM2D is one too, and counts otherwise.
@@ -321,9 +321,8 @@ def _build_plain_cnn(
     learning_rate=1e-3,
 ):
     """Build a CNN as most tutorials do: blocks of convolution, then dense layers."""
-    (height, width, channels), head = describe(input_shape, num_classes)
-    inputs = keras.Input((height, width, channels), name="image")
-    features = convolve(inputs, check_filters(filters, height, width))
+    inputs, head = begin(input_shape, num_classes)
+    features = convolve(inputs, check_filters(filters, *inputs.shape[1:3]))
     # A kernel as large as the map: a dense layer over all of its numbers.
     dense = layers.Conv2D(units, features.map.shape[1:3], name="dense", **CHANNELS_LAST)
     x = layers.ReLU(name="relu_dense")(dense(features.map))
