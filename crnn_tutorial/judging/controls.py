@@ -13,7 +13,6 @@ import io
 import numbers
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 from keras import layers
 
