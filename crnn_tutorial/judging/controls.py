@@ -17,10 +17,10 @@ import numpy as np
 from keras import layers
 
 from crnn_tutorial.network import backbones
-from crnn_tutorial.network.assemble import assemble, check_filters
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.masks import CHANNELS_LAST
 from crnn_tutorial.tasks.classification import (
-    begin,
+    Classify,
     build_cnn_model,
     build_crnn_model,
     convolve,
@@ -320,9 +320,11 @@ def _build_plain_cnn(
     learning_rate=1e-3,
 ):
     """Build a CNN as most tutorials do: blocks of convolution, then dense layers."""
-    inputs, head = begin(input_shape, num_classes)
+    inputs, *classes = begin(input_shape, num_classes)
     features = convolve(inputs, check_filters(filters, *inputs.shape[1:3]))
     # A kernel as large as the map: a dense layer over all of its numbers.
     dense = layers.Conv2D(units, features.map.shape[1:3], name="dense", **CHANNELS_LAST)
     x = layers.ReLU(name="relu_dense")(dense(features.map))
-    return assemble(inputs, features._replace(map=x), head, dropout, learning_rate)
+    return assemble(
+        inputs, features._replace(map=x), Classify(*classes), dropout, learning_rate
+    )
