@@ -79,6 +79,8 @@ def _join(train, validation):
 
 
 def _join_values(first, second):
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {name: _join_values(first[name], second[name]) for name in first}
     if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         return [*first, *second]
     shapes = [getattr(values, "shape", ())[1:] for values in (first, second)]

@@ -213,7 +213,7 @@ def _train_all(trainer, draw, seeds, learning_rates, options):
 def _check_same_test(first, views):
     for name, view in views.items():
         tests = first[name].test, view.test
-        same = np.array_equal(*(test.targets for test in tests))
+        same = evaluation._equal(*(test.targets for test in tests))
         if all(isinstance(test.images, np.ndarray) for test in tests):
             same = same and np.array_equal(*(test.images for test in tests))
         if not same:
