@@ -246,6 +246,9 @@ class OverPlaces(layers.Wrapper):
 class ResizeLike(layers.Layer):
     """Enlarge or shrink a map to the size of another one, linearly between its places.
 
+    ``keras.ops.image.resize`` does the same, but not on TensorFlow for sizes that are
+    known only when an image comes.
+
     Returns
     -------
     tensor
@@ -270,19 +273,15 @@ class ResizeLike(layers.Layer):
 
 def resize_like(features, like):
     """Return a map at the height and width of another, linearly between its places."""
-    for axis in (1, 2):
+    for axis, product in ((1, "ij,bjwc->biwc"), (2, "ij,bhjc->bhic")):
         old, new = ops.shape(features)[axis], ops.shape(like)[axis]
         ratio = ops.cast(old, "float32") / ops.cast(new, "float32")
-        # The middle of each new place, in old ones.
+        # The middle of each new place, in old ones: it shares the two nearest.
         where = (ops.arange(new, dtype="float32") + 0.5) * ratio - 0.5
         where = ops.clip(where, 0.0, ops.cast(old - 1, "float32"))
-        first = ops.cast(ops.floor(where), "int32")
-        second = ops.minimum(first + 1, old - 1)
-        share = ops.cast(where - ops.floor(where), features.dtype)
-        share = ops.reshape(share, (-1, 1) if axis == 2 else (-1, 1, 1))
-        left = ops.take(features, first, axis=axis)
-        right = ops.take(features, second, axis=axis)
-        features = left + share * (right - left)
+        apart = ops.abs(where[:, None] - ops.arange(old, dtype="float32"))
+        shares = ops.cast(ops.relu(1.0 - apart), features.dtype)  # (new, old)
+        features = ops.einsum(product, shares, features)
     return features
 
 

@@ -16,8 +16,10 @@ from crnn_tutorial.network.layers import (
     CharacterLogits,
     ClassProbabilities,
     MapToSequence,
+    OverPlaces,
     PerFrame,
     PositionProbabilities,
+    ResizeLike,
     ScanRows,
 )
 from crnn_tutorial.network.masks import (
@@ -33,6 +35,45 @@ quick = settings(max_examples=25, deadline=None, derandomize=True)
 
 def random_map(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+class TestResizeLike:
+    @pytest.mark.parametrize("old", [(5, 7), (8, 8), (1, 1), (11, 3)])
+    def test_it_is_the_resizing_of_keras(self, old):
+        features, like = random_map(2, *old, 3), random_map(2, 8, 10, 1)
+        resized = ops.image.resize(
+            features, (8, 10), interpolation="bilinear", data_format="channels_last"
+        )
+        found = convert_to_numpy(ResizeLike()(features, like))
+        np.testing.assert_allclose(found, convert_to_numpy(resized), atol=1e-5)
+
+    def test_a_map_of_the_same_size_stays(self):
+        features = random_map(1, 4, 6, 2)
+        found = convert_to_numpy(ResizeLike()(features, features))
+        np.testing.assert_allclose(found, features, atol=1e-6)
+
+    def test_sizes_may_be_known_late(self):
+        small, large = keras.Input((None, None, 2)), keras.Input((None, None, 1))
+        model = keras.Model([small, large], ResizeLike()(small, large))
+        for height, width in ((4, 6), (9, 5)):
+            maps = [random_map(1, 3, 3, 2), random_map(1, height, width, 1)]
+            assert model.predict(maps, verbose=0).shape == (1, height, width, 2)
+
+
+class TestOverPlaces:
+    def test_a_sequence_layer_sees_the_places_row_by_row(self):
+        features = random_map(2, 3, 4, 5)
+        layer = keras.layers.LSTM(6, return_sequences=True)
+        over = OverPlaces(layer)
+        found = convert_to_numpy(over(features))
+        alone = convert_to_numpy(layer(features.reshape(2, 12, 5)))
+        np.testing.assert_allclose(found, alone.reshape(2, 3, 4, 6), atol=1e-6)
+        assert over.compute_output_shape((2, None, 4, 5)) == (2, None, 4, 6)
+
+    def test_it_is_saved_with_its_layer(self):
+        over = OverPlaces(keras.layers.LSTM(6, return_sequences=True))
+        again = OverPlaces.from_config(over.get_config())
+        assert again.layer.units == 6
 
 
 class TestMapToSequence:
