@@ -332,6 +332,8 @@ EXAMPLES = {
     MapToSequence: (lambda: MapToSequence("height"), [MAP]),
     ScanRows: (lambda: ScanRows(2, along="height"), [MAP]),
     PerFrame: (lambda: PerFrame(keras.layers.Conv2D(2, 3)), [(2, 5, 4, 6, 3)]),
+    OverPlaces: (lambda: OverPlaces(keras.layers.Conv1D(2, 3, padding="same")), [MAP]),
+    ResizeLike: (lambda: ResizeLike(), [MAP, (2, 7, 5, 1)]),
     AttentionOverSteps: (lambda: AttentionOverSteps(6, heads=3), [SEQUENCE]),
     ColumnMask: (lambda: ColumnMask(), [MAP]),
     FrameMask: (lambda: FrameMask(), [(2, 5, 4, 6, 3)]),
