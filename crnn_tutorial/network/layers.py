@@ -228,8 +228,10 @@ class OverPlaces(layers.Wrapper):
 
     def build(self, input_shape):
         _require_rank("OverPlaces", input_shape, 4, "(batch, rows, columns, channels)")
-        self.layer.build((None, None, input_shape[-1]))
-        self.layer.built = self.built = True
+        if not self.layer.built:
+            self.layer.build((None, None, input_shape[-1]))
+            self.layer.built = True
+        self.built = True
 
     def call(self, features):
         batch, rows, columns, channels = ops.shape(features)
