@@ -44,6 +44,11 @@ def combine(weights, table, targets):
     """Multiply the weight of each image, if any, by that of its class."""
     if table is None:
         return weights
+    if np.ndim(targets) != 1:
+        raise ValueError(
+            "class_weight is for images of one class each: weigh others with "
+            "sample_weight."
+        )
     return table[targets] * (1 if weights is None else weights)
 
 
