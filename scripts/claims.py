@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -157,14 +158,23 @@ def row(claim: str, one: dict, decided: dict | None) -> str:
         verdict = f"**{decided['verdict']}**"
         if "written" in one:
             verdict = f"**{one['written']}** as written; read kindly {verdict}"
-        judgement = decided["judgement"]
-        told.append(f"{one['asked']}: *{judgement.word}*, {judgement.points}")
+        told.append(f"{one['asked']}: {by_how_much(decided['judgement'])}")
         told[-1] += (
             f"; {level('p', decided['p'])}, {level('adjusted', decided['adjusted'])}."
         )
         if decided["survives"] is False:
             told.append("**It does not survive**: chance may have decided it.")
     return f"| **{claim}** {one['says']} | {verdict}. {' '.join(told)} {link} |"
+
+
+def by_how_much(judgement) -> str:
+    """Say who is better in positive numbers; where nobody is, with the sign."""
+    if judgement.word in ("better", "worse"):
+        ends = sorted((abs(judgement.low), abs(judgement.high)))
+        size = abs(judgement.difference)
+        turned = replace(judgement, difference=size, low=ends[0], high=ends[1])
+        return f"*{judgement.word}* by {turned.points.lstrip('+')}"
+    return f"*{judgement.word}*, {judgement.points}"
 
 
 def level(name: str, value: float) -> str:

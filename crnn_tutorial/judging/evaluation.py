@@ -21,8 +21,8 @@ from crnn_tutorial.metrics.classes import accuracy_per_image
 from crnn_tutorial.network import heads
 from crnn_tutorial.tasks import reading
 from crnn_tutorial.tasks.classification import Classify
-from crnn_tutorial.training import batches
 from crnn_tutorial.training.train import set_seed, train_crnn_model
+from crnn_tutorial.training.weights import image_weights
 
 _LAZY_BATCH = 32  # images from files that are in memory at once
 
@@ -174,7 +174,7 @@ def _weigh(head, targets, per_image, sample_weight, class_weight):
     if sample_weight is None and class_weight is None:
         return None
     targets = head.encode(targets)
-    weights = batches.image_weights(head, targets, sample_weight, class_weight)
+    weights = image_weights(head, targets, sample_weight, class_weight)
     return float(np.average(per_image, weights=weights))
 
 
