@@ -67,6 +67,10 @@ from .data.text.lines import (
     TextLineStream,
     render_text_lines,
 )
+from .data.textures import (
+    load_page_blocks,
+    load_textures,
+)
 from .figures.curves import (
     plot_curves,
     plot_history,
@@ -265,9 +269,11 @@ __all__ = [
     "load_mnist",
     "load_model",
     "load_moving_digits",
+    "load_page_blocks",
     "load_photos",
     "load_results",
     "load_text_images",
+    "load_textures",
     "match_parameters",
     "mean_iou",
     "metrics",
