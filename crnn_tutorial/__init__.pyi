@@ -183,6 +183,9 @@ from .tasks.extend_alphabet import (
 from .tasks.multilabel import (
     build_multilabel_classifier,
 )
+from .tasks.patches import (
+    build_patch_classifier,
+)
 from .tasks.reading import (
     Reading,
     read_text,
@@ -234,6 +237,7 @@ __all__ = [
     "build_fixed_length_reader",
     "build_lstm_model",
     "build_multilabel_classifier",
+    "build_patch_classifier",
     "build_rnn_model",
     "build_segmenter",
     "build_text_recognizer",
