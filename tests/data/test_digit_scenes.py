@@ -110,8 +110,9 @@ class TestSplits:
         monkeypatch.setattr(
             digit_scenes,
             "_backgrounds",
-            lambda names, *rest: photographs.append(set(names.tolist()))
-            or backgrounds(names, *rest),
+            lambda names, *rest: (
+                photographs.append(set(names.tolist())) or backgrounds(names, *rest)
+            ),
         )
         ct.load_digit_scenes(sizes=(4, 4, 4), seed=7)
         known = ct.load_digits(7)
