@@ -165,7 +165,7 @@ class TestSizes:
     def test_no_loop_over_scenes(self, monkeypatch):
         """As many calls for a hundred times the scenes: one for each digit of a scene.
 
-        The crops of photographs are cut one by one, which is quick; here they are black.
+        Crops of photographs are cut one by one, which is quick; here they are black.
         """
 
         def count_calls(train):
