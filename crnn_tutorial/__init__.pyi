@@ -71,6 +71,9 @@ from .data.textures import (
     load_page_blocks,
     load_textures,
 )
+from .data.voc import (
+    load_voc,
+)
 from .figures.curves import (
     plot_curves,
     plot_history,
@@ -278,6 +281,7 @@ __all__ = [
     "load_results",
     "load_text_images",
     "load_textures",
+    "load_voc",
     "match_parameters",
     "mean_iou",
     "metrics",
