@@ -20,8 +20,7 @@ from crnn_tutorial.data.text.fonts import find_fonts, read_glyph
 from crnn_tutorial.data.text.pen import PHOTOGRAPHS
 
 # Photographs that look alike everywhere: seen, not computed. The others show one thing.
-_TEXTURES = ("brick", "coins", "galaxies", "grass", "gravel", "moon", "retina")
-_TEXTURES = (*_TEXTURES, "tissue")
+_TEXTURES = tuple("brick coins galaxies grass gravel moon retina tissue".split())
 _DISC = slice(230, 1180)  # rows and columns of the retina without the black around it
 _SHARES = np.array([0.5, 0.25, 0.25])  # of the width, to train, validate and test
 _GAP = 4  # columns between two regions
