@@ -67,6 +67,13 @@ from .data.text.lines import (
     TextLineStream,
     render_text_lines,
 )
+from .data.textures import (
+    load_page_blocks,
+    load_textures,
+)
+from .data.voc import (
+    load_voc,
+)
 from .figures.curves import (
     plot_curves,
     plot_history,
@@ -179,6 +186,9 @@ from .tasks.extend_alphabet import (
 from .tasks.multilabel import (
     build_multilabel_classifier,
 )
+from .tasks.patches import (
+    build_patch_classifier,
+)
 from .tasks.reading import (
     Reading,
     read_text,
@@ -230,6 +240,7 @@ __all__ = [
     "build_fixed_length_reader",
     "build_lstm_model",
     "build_multilabel_classifier",
+    "build_patch_classifier",
     "build_rnn_model",
     "build_segmenter",
     "build_text_recognizer",
@@ -265,9 +276,12 @@ __all__ = [
     "load_mnist",
     "load_model",
     "load_moving_digits",
+    "load_page_blocks",
     "load_photos",
     "load_results",
     "load_text_images",
+    "load_textures",
+    "load_voc",
     "match_parameters",
     "mean_iou",
     "metrics",

@@ -119,8 +119,8 @@ def average_precision(targets, answers, threshold=0.5):
             "There is one answer for each image, but got "
             f"{len(targets)} targets and {len(answers)} answers."
         )
-    known = np.concatenate([np.asarray(classes, int) for _, classes in targets])
-    if len(known) == 0:
+    known = [kind for _, classes in targets for kind in classes]
+    if not known:
         raise ValueError("There is no box in any target: nothing could be found.")
     pairs = list(zip(targets, answers, strict=True))
     right = np.concatenate([match_boxes(*pair, threshold) for pair in pairs])
@@ -129,7 +129,7 @@ def average_precision(targets, answers, threshold=0.5):
     order = np.argsort(-scores, kind="stable")
     right, classes = right[order], classes[order]
     return {
-        int(k): _area(right[classes == k], np.sum(known == k)) for k in np.unique(known)
+        int(k): _area(right[classes == k], known.count(k)) for k in np.unique(known)
     }
 
 

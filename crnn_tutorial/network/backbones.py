@@ -438,6 +438,37 @@ def decode(features, name, levels=None):
     return x
 
 
+def encode_frames(clips, filters, mask=None):
+    """Convolve each frame of a clip alone, with the same kernels for all.
+
+    Parameters
+    ----------
+    clips, filters, mask
+        As in `frames`. A frame is halved after each block, down to one pixel.
+
+    Returns
+    -------
+    keras.KerasTensor
+        ``(batch, frames, height, width, filters)``, smaller than before.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import encode_frames
+    >>> tuple(encode_frames(keras.Input((9, 8, 4, 1)), (16, 32, 64)).shape)
+    (None, 9, 1, 1, 64)
+    """
+    x = clips
+    for block, count in enumerate(filters, start=1):
+        x = PerFrame(_convolution(count), name=f"conv_{block}")(x)
+        x = _normalize(x, f"norm_{block}", mask)
+        x = layers.ReLU(name=f"relu_{block}")(x)
+        window = tuple(min(2, side or 2) for side in x.shape[2:4])
+        pool = layers.MaxPooling2D(window, **CHANNELS_LAST)
+        x = PerFrame(pool, name=f"pool_{block}")(x)
+    return x
+
+
 def frames(clips, filters, units, recurrence="lstm", mask=None):
     """Convolve each frame of a clip alone, then connect the frames.
 
@@ -473,13 +504,7 @@ def frames(clips, filters, units, recurrence="lstm", mask=None):
     >>> tuple(frames(keras.Input((8, 16, 32, 1)), (16, 32), units=32).map.shape)
     (None, 8, 64)
     """
-    x = clips
-    for block, count in enumerate(filters):
-        x = PerFrame(_convolution(count), name=f"conv_{block + 1}")(x)
-        x = _normalize(x, f"norm_{block + 1}", mask)
-        x = layers.ReLU(name=f"relu_{block + 1}")(x)
-        pool = layers.MaxPooling2D(2, **CHANNELS_LAST)
-        x = PerFrame(pool, name=f"pool_{block + 1}")(x)
+    x = encode_frames(clips, filters, mask)
     if recurrence == "conv_lstm":
         cell = layers.ConvLSTM2D(
             units, 3, padding="same", return_sequences=True, **CHANNELS_LAST

@@ -124,9 +124,11 @@ class ScanRows(layers.Layer):
     def __init__(self, units, along="width", **kwargs):
         super().__init__(**kwargs)
         self.units, self.along = units, _checked_direction(along)
-        self.recurrence = layers.Bidirectional(
-            layers.LSTM(units, return_sequences=True)
-        )
+        cell = layers.LSTM(units, return_sequences=True)
+        self.recurrence = layers.Bidirectional(cell)
+        # While Keras loads a model, it tells layers apart by their address. This cell's
+        # must not be given to that of the next ScanRows, or the two share weights.
+        self._keep_alive = lambda: cell
 
     def build(self, input_shape):
         _require_rank("ScanRows", input_shape, 4, "(batch, height, width, channels)")

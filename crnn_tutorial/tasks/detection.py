@@ -236,7 +236,7 @@ class Detect(heads.Head):
                 "A box is y0, x0, y1, x1 and its class, but got rows of "
                 f"{rows.shape[-1]} numbers."
             )
-        flat = (real[:, 2:4] <= real[:, :2]).any(axis=1)
+        flat = ~(real[:, 2:4] > real[:, :2]).all(axis=1)  # also where one is NaN
         if flat.any():
             raise ValueError(
                 f"{flat.sum()} boxes have no area: y0, x0, y1, x1 = "
@@ -261,17 +261,23 @@ class Detect(heads.Head):
                 f"{real[beyond.any(axis=1)][0, :4].tolist()}. Cut them off at its edge."
             )
 
-    def decode(self, outputs, threshold=0.5):
-        """Return a `Detection` for each image, of what is at least so likely."""
-        return [self._decode(one, threshold) for one in np.asarray(outputs)]
+    def decode(self, outputs, threshold=0.5, size=None):
+        """Return a `Detection` for each image, of what is at least so likely.
 
-    def _decode(self, output, threshold):
+        Boxes end where the image ends: at its ``(height, width)``, or, where that is
+        not said, at the last whole place of the map.
+        """
+        outputs = np.asarray(outputs)
+        if size is None:
+            size = np.array(outputs.shape[1:3]) * self.stride
+        return [self._decode(one, threshold, size) for one in outputs]
+
+    def _decode(self, output, threshold, size):
         rows, columns, classes = np.nonzero(output[..., :-4] >= threshold)
         scores = output[rows, columns, classes]
         middle = (np.stack([rows, columns], axis=1) + 0.5) * self.stride
         sides = output[rows, columns, -4:]
         boxes = np.hstack([middle - sides[:, :2], middle + sides[:, 2:]])
-        size = np.array(output.shape[:2]) * self.stride
         boxes = np.clip(boxes, 0, np.tile(size, 2))
         kept = suppress(boxes, classes, scores)
         return Detection(boxes[kept], classes[kept], scores[kept])
@@ -452,5 +458,6 @@ def detect(model, images, threshold=0.5):
         raise ValueError("The model finds no boxes: build it with ct.build_detector.")
     if not 0 <= threshold < 1:
         raise ValueError(f"threshold lies in [0, 1), but got {threshold}.")
-    outputs = model.predict(check_images(images), verbose=0)
-    return head.decode(outputs, threshold)
+    images = check_images(images)
+    outputs = model.predict(images, verbose=0)
+    return head.decode(outputs, threshold, images.shape[1:3])

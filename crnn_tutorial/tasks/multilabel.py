@@ -1,5 +1,6 @@
 """Several classes for one image: the head that answers yes or no for each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from crnn_tutorial.checks import check_count
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
@@ -105,6 +107,11 @@ class LabelSet(heads.Head):
         """Turn sets of classes, or rows of 0 and 1, into rows ``(n, classes)``."""
         if isinstance(targets, np.ndarray) and targets.ndim == 2:
             return self._check_rows(targets)
+        if not all(isinstance(one, Iterable) for one in targets):
+            raise ValueError(
+                "The labels of an image are a set of classes, such as {2, 7}, or (2,) "
+                f"for one alone, but got {targets!r:.60}."
+            )
         rows = np.zeros((len(targets), self.num_classes), int)
         for row, classes in zip(rows, targets, strict=True):
             classes = np.asarray(list(classes), dtype=int)
@@ -198,8 +205,8 @@ def build_multilabel_classifier(
     >>> model.output_shape
     (None, 10)
     """
-    image, *classes = begin(input_shape, num_classes, free=("height", "width"))
+    image, count, names = begin(input_shape, num_classes, free=("height", "width"))
     check_filters(filters, *image.shape[1:3])
     features = backbones.patches(image, filters, units, recurrence)
-    head = LabelSet(*classes)
+    head = LabelSet(check_count("num_classes", count), names)
     return assemble(image, features, head, dropout, learning_rate)

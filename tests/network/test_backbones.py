@@ -67,8 +67,8 @@ class TestOrder:
 def test_another_word_is_refused_with_those_that_are_known():
     with pytest.raises(ValueError, match="lstm, gru, .*, convolution, but got 'rnn'"):
         connect_steps(keras.Input((5, 4)), "rnn", 3)
-    with pytest.raises(ValueError, match="\"order_blind\", but got 'attention'"):
-        backbones.patches(keras.Input((8, 8, 1)), (2,), 3, "attention")
+    with pytest.raises(ValueError, match="order_blind, but got 'gru'"):
+        backbones.patches(keras.Input((8, 8, 1)), (2,), 3, "gru")
 
 
 class TestSizes:
