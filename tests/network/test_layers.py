@@ -117,28 +117,6 @@ class TestMapToSequence:
             MapToSequence()(random_map(2, 4, 6))
 
 
-class TestOverPlaces:
-    def test_the_layer_reads_row_after_row(self):
-        features = random_map(2, 3, 4, 5)
-        layer = OverPlaces(keras.layers.LSTM(6, return_sequences=True))
-        found = convert_to_numpy(layer(features))
-        expected = convert_to_numpy(layer.layer(features.reshape(2, 12, 5)))
-        np.testing.assert_allclose(found, expected.reshape(2, 3, 4, 6), atol=1e-6)
-
-
-class TestResizeLike:
-    @pytest.mark.parametrize("size", [(6, 8), (3, 4), (5, 7), (1, 1), (9, 4)])
-    def test_it_is_linear_between_the_middles_of_the_places(self, size):
-        """As scikit-image's resize of order 1, which repeats the edge as we do."""
-        from skimage.transform import resize
-
-        small = random_map(1, 3, 4, 2)
-        found = convert_to_numpy(ResizeLike()(small, np.zeros((1, *size, 5))))
-        options = {"order": 1, "mode": "edge", "anti_aliasing": False}
-        expected = resize(small[0], size, **options)
-        np.testing.assert_allclose(found[0], expected, atol=1e-5)
-
-
 class TestScanRows:
     def test_the_cell_that_keras_copies_lives_as_long_as_the_layer(self, monkeypatch):
         """Else one of two in a model that is loaded may get the layers of the other.
