@@ -139,6 +139,9 @@ from .metrics.masks import (
     edge_f_score,
     mean_iou,
 )
+from .metrics.ranking import (
+    retrieval_precision,
+)
 from .metrics.text import (
     character_error_rate,
     exact_match,
@@ -183,6 +186,10 @@ from .tasks.reading import (
     Reading,
     read_text,
 )
+from .tasks.retrieval import (
+    ImageIndex,
+    build_embedder,
+)
 from .tasks.segmentation import (
     build_segmenter,
 )
@@ -209,6 +216,7 @@ __all__ = [
     "Detection",
     "Evaluation",
     "ExactMatch",
+    "ImageIndex",
     "Interval",
     "Judgement",
     "Prediction",
@@ -227,6 +235,7 @@ __all__ = [
     "build_crnn_model",
     "build_detector",
     "build_edge_detector",
+    "build_embedder",
     "build_fixed_length_reader",
     "build_lstm_model",
     "build_multilabel_classifier",
@@ -291,6 +300,7 @@ __all__ = [
     "render_text_lines",
     "report_text",
     "resize_image",
+    "retrieval_precision",
     "rivals",
     "run_seeds",
     "save_results",

@@ -398,6 +398,33 @@ def _convolve_places(x, filters):
     return x
 
 
+def average(features):
+    """Average the features over all real steps, or over all places of a map.
+
+    Parameters
+    ----------
+    features : Features
+        From any backbone.
+
+    Returns
+    -------
+    keras.KerasTensor
+        ``(batch, channels)``.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import average, patches
+    >>> tuple(average(patches(keras.Input((16, 16, 3)), (8,), units=4)).shape)
+    (None, 8)
+    """
+    if len(features.map.shape) == 4:
+        pool = layers.GlobalAveragePooling2D(name="average", **CHANNELS_LAST)
+        return pool(features.map)
+    pool = layers.GlobalAveragePooling1D(name="average", **CHANNELS_LAST)
+    return pool(features.map, mask=features.mask)
+
+
 def decode(features, name, levels=None):
     """Bring a map back to the size of the image, with what the skips still know.
 
