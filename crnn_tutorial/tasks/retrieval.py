@@ -1,6 +1,7 @@
 """Images that belong together: an embedding, and an index that is searched."""
 
 import json
+import numbers
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -312,7 +313,7 @@ class ImageIndex:
         vectors = _vectors(found)
         if names is None:
             names = range(len(self), len(self) + len(vectors))
-        names = [name if isinstance(name, int) else str(name) for name in names]
+        names = [int(n) if isinstance(n, numbers.Integral) else str(n) for n in names]
         if len(names) != len(vectors):
             raise ValueError(
                 f"Each image has one name, but got {len(vectors)} images and "
