@@ -168,6 +168,12 @@ from .tasks.classification import (
     build_lstm_model,
     build_rnn_model,
 )
+from .tasks.compression import (
+    build_compressor,
+    build_pca_compressor,
+    compress,
+    decompress,
+)
 from .tasks.detection import (
     Detection,
     build_detector,
@@ -232,6 +238,7 @@ __all__ = [
     "average_precision",
     "bootstrap",
     "build_cnn_model",
+    "build_compressor",
     "build_crnn_model",
     "build_detector",
     "build_edge_detector",
@@ -239,6 +246,7 @@ __all__ = [
     "build_fixed_length_reader",
     "build_lstm_model",
     "build_multilabel_classifier",
+    "build_pca_compressor",
     "build_rnn_model",
     "build_segmenter",
     "build_text_recognizer",
@@ -247,8 +255,10 @@ __all__ = [
     "character_error_rate",
     "checks",
     "compare",
+    "compress",
     "count_multiplications",
     "data",
+    "decompress",
     "detect",
     "digit_string",
     "edge_f_score",
