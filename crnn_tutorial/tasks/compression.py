@@ -25,7 +25,12 @@ HEADER = struct.Struct(">2sB4sHHH")
 OVERHEAD = 8 * HEADER.size + 16  # bits of a file that tell nothing about the image
 LARGEST = 127  # whole number of a latent; what is larger is cut off
 LEVELS = 2 * LARGEST + 1
-MEMORY = 0.99  # of how often each level occurred, from one batch to the next
+MEMORY = 0.98  # of how often each level occurred, from one batch to the next
+FINENESS = 16  # parts of a count that the tables tell apart
+PATIENCE = 0.03  # how fast the price follows
+# Of a bit, in squared errors, at a step of 1: rounding adds step**2 / 12, and each bit
+# more divides that by 4, which is 2 log(2) / 12 = 0.12. Many numbers are 0, though.
+PRICE = 0.08
 
 
 @register
@@ -33,8 +38,8 @@ class Quantise(layers.Layer):
     """Round a map to whole numbers, and learn how often each of them occurs.
 
     In training the gradient passes through the rounding as if it were not there. Added
-    to the loss is ``price`` times the bits that the numbers cost, estimated with noise
-    in place of the rounding under a logistic distribution for each channel. The price
+    to the loss is ``price`` times the bits that the numbers cost, by how often each
+    occurred of late: on average, if they were rounded up or down by chance. The price
     rises while files are larger than asked, and falls while they are smaller.
 
     Parameters
@@ -51,9 +56,8 @@ class Quantise(layers.Layer):
 
     References
     ----------
-    Ballé, Laparra and Simoncelli, 2017, "End-to-end optimized image compression",
-    arXiv:1611.01704; Minnen and Singh, 2020, arXiv:2007.08739, section 3.3, for noise
-    in the rate and rounding in the picture.
+    Theis et al., 2017, "Lossy image compression with compressive autoencoders",
+    arXiv:1703.00395, for the gradient of the rounding.
 
     Examples
     --------
@@ -68,60 +72,49 @@ class Quantise(layers.Layer):
         super().__init__(**kwargs)
         self.bits_per_pixel = bits_per_pixel
         self.stride = stride
-        self.noise = keras.random.SeedGenerator()
 
     def build(self, shape):
-        channels = shape[-1]
-        self.middle = self.add_weight(shape=(channels,), initializer="zeros")
-        self.width = self.add_weight(shape=(channels,), initializer="zeros")
         state = {"trainable": False, "dtype": "float32"}
+        price = PRICE * first_step(self.bits_per_pixel) ** 2
         self.price = self.add_weight(  # its logarithm
-            initializer=keras.initializers.Constant(math.log(2e-3)), **state
+            initializer=keras.initializers.Constant(math.log(price)), **state
         )
         self.counts = self.add_weight(
-            shape=(channels, LEVELS), initializer="zeros", **state
+            shape=(shape[-1], LEVELS), initializer="zeros", **state
         )
 
     def call(self, latents, training=None):
         rounded = ops.clip(ops.round(latents), -LARGEST, LARGEST)
         if not training:
             return rounded
-        self._count(rounded)
-        noisy = latents + keras.random.uniform(
-            ops.shape(latents), -0.5, 0.5, dtype=latents.dtype, seed=self.noise
-        )
-        pixels = math.prod(ops.shape(latents)[:3]) * self.stride**2
-        bits = ops.sum(self._cost(noisy)) / ops.cast(pixels, latents.dtype)
-        self.add_loss(ops.cast(ops.exp(self.price), bits.dtype) * bits)
+        costs = self._count(rounded)
+        images, rows, columns, _ = ops.shape(latents)
+        pixels = ops.cast(rows * columns * self.stride**2, "float32")
+        images = ops.cast(images, "float32")
+        bits = ops.sum(_look_up(costs, rounded)) / images
+        wanted = ops.maximum(self.bits_per_pixel * pixels - OVERHEAD, 1.0)
+        step = ops.clip(ops.log(bits / wanted), -1.0, 1.0)
+        self.price.assign_add(PATIENCE * step)
+        latents32 = ops.clip(ops.cast(latents, "float32"), -LARGEST, LARGEST - 1e-3)
+        below = ops.floor(latents32)
+        share = latents32 - below
+        expected = (1 - share) * _look_up(costs, below)
+        expected += share * _look_up(costs, below + 1)
+        rate = ops.sum(expected) / (images * pixels)
+        self.add_loss(ops.exp(self.price) * rate)
         return latents + ops.stop_gradient(rounded - latents)
 
-    def _cost(self, noisy):
-        """Return the bits of each number under its channel's logistic distribution."""
-        scale = ops.exp(-self.width)
-        upper = (noisy - self.middle + 0.5) * scale
-        lower = (noisy - self.middle - 0.5) * scale
-        # Above the middle both sides are near 1: their mirror image is more exact.
-        mirror = ops.where(upper + lower > 0, -1.0, 1.0)
-        mass = ops.abs(ops.sigmoid(mirror * upper) - ops.sigmoid(mirror * lower))
-        return -ops.log(ops.maximum(mass, 1e-9)) / math.log(2)
-
     def _count(self, rounded):
-        """Update how often each level occurs, and the price with the bits it costs."""
+        """Update how often each level occurs; return what each of them costs."""
         channels = rounded.shape[-1]
-        places = ops.cast(rounded, "int32") + LARGEST
-        places = ops.reshape(places + ops.arange(channels) * LEVELS, (-1,))
+        places = ops.reshape(_places(rounded), (-1,))
         ones = ops.ones_like(places, dtype="float32")
         found = ops.segment_sum(ones, places, num_segments=channels * LEVELS)
-        found = ops.reshape(found, self.counts.shape)
-        counts = MEMORY * self.counts + found
+        counts = MEMORY * self.counts + ops.reshape(found, self.counts.shape)
         self.counts.assign(counts)
-        share = (counts + 1) / ops.sum(counts + 1, axis=1, keepdims=True)
-        bits = -ops.sum(found * ops.log(share)) / math.log(2)
-        images, rows, columns, _ = ops.shape(rounded)
-        pixels = ops.cast(rows * columns * self.stride**2, "float32")
-        wanted = ops.maximum(self.bits_per_pixel * pixels - OVERHEAD, 1.0)
-        ratio = bits / ops.cast(images, "float32") / wanted
-        self.price.assign_add(0.05 * ops.clip(ops.log(ratio), -1.0, 1.0))
+        share = FINENESS * counts + 1
+        share = share / ops.sum(share, axis=1, keepdims=True)
+        return -ops.log(share) / math.log(2)
 
     def compute_output_shape(self, shape):
         return shape
@@ -129,6 +122,30 @@ class Quantise(layers.Layer):
     def get_config(self):
         own = {"bits_per_pixel": self.bits_per_pixel, "stride": self.stride}
         return {**super().get_config(), **own}
+
+
+def _places(numbers):
+    """Return where the level of each number stands in a flat table of all channels."""
+    levels = ops.cast(numbers, "int32") + LARGEST
+    return levels + ops.arange(numbers.shape[-1], dtype="int32") * LEVELS
+
+
+def _look_up(costs, numbers):
+    return ops.take(ops.reshape(costs, (-1,)), _places(numbers))
+
+
+def first_step(bits_per_pixel):
+    """Return about how coarse photographs are rounded at this rate, in [0, 1] grey.
+
+    Measured with `build_pca_compressor`; training then finds its own.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.tasks.compression import first_step
+    >>> first_step(0.5)
+    0.24
+    """
+    return 0.12 / bits_per_pixel
 
 
 @register
@@ -198,17 +215,17 @@ class Compress(heads.Head):
         stride = 2 ** len(self.filters)
         quantise = Quantise(self.bits_per_pixel, stride, name="whole_numbers")
         numbers = quantise(features.map)
+        same = {"padding": "same", **CHANNELS_LAST}
         patches = layers.Conv2DTranspose(
-            self.channels, stride, stride, name="draw_patches", **CHANNELS_LAST
+            self.channels, 2 * stride, stride, name="draw_patches", **same
         )
         image = patches(numbers)
         if self.recurrence:
             x = layers.Dense(2 * self.units, activation="relu", name="enter")(numbers)
             x = backbones.connect_places(x, self.recurrence, self.units, "draw_")
             for level, count in reversed(list(enumerate(self.filters, start=1))):
-                name, same = f"enlarge_{level}", {"padding": "same", **CHANNELS_LAST}
                 enlarge = layers.Conv2DTranspose(
-                    count, 4, 2, activation="relu", name=name, **same
+                    count, 4, 2, activation="relu", name=f"enlarge_{level}", **same
                 )
                 x = enlarge(x)
             correct = layers.Conv2D(
@@ -262,10 +279,10 @@ def build_compressor(
     input_shape,
     bits_per_pixel,
     *,
-    filters=(16, 32, 32),
+    filters=(8, 16, 32),
     units=32,
     recurrence="lstm",
-    learning_rate=2e-3,
+    learning_rate=3e-3,
 ):
     """Build a CRNN that turns an image into few whole numbers, and these into an image.
 
@@ -320,15 +337,18 @@ def build_compressor(
     stride = 2 ** len(filters)
     _check_rate(bits_per_pixel, height, width, stride)
     count = min(channels * stride**2, 192)
-    cut = layers.Conv2D(count, stride, stride, name="cut_patches", **CHANNELS_LAST)
-    latents = cut(image)
+    same = {"padding": "same", **CHANNELS_LAST}
+    latents = layers.Conv2D(count, 2 * stride, stride, name="cut_patches", **same)(
+        image
+    )
     if recurrence:
         features = backbones.patches(image, filters, units, recurrence)
         known = layers.Dense(count, kernel_initializer="zeros", name="surroundings")
         latents = layers.Add(name="latents")([latents, known(features.map)])
     head = Compress(bits_per_pixel, filters, units, recurrence, channels)
     model = assemble(image, Features(latents), head, learning_rate=learning_rate)
-    _draw_with(model, _cosines(stride, channels)[:count], 0.5, 0.3)
+    step = first_step(bits_per_pixel)
+    _draw_with(model, _cosines(stride, channels)[:count], 0.5, step)
     return model
 
 
@@ -369,6 +389,8 @@ def _cosines(side, channels):
 def _draw_with(model, patterns, grey, step):
     """Let the linear part measure patterns in steps, and draw them again."""
     cut, draw = model.get_layer("cut_patches"), model.get_layer("draw_patches")
+    margin = patterns.shape[1] // 2  # training may let neighbours overlap so far
+    patterns = np.pad(patterns, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
     patterns = np.moveaxis(patterns, 0, -1)  # (side, side, channels, patterns)
     cut.set_weights([patterns / step, -(patterns * grey).sum((0, 1, 2)) / step])
     draw.set_weights([patterns * step, np.broadcast_to(grey, patterns.shape[2:3])])
@@ -453,7 +475,8 @@ def _count_levels(numbers):
 
 def _bits(counts):
     """Return the bits of each channel, if its numbers are as frequent as these."""
-    share = (counts + 1) / (counts + 1).sum(axis=1, keepdims=True)
+    share = FINENESS * counts + 1
+    share = share / share.sum(axis=1, keepdims=True)
     return -(counts * np.log2(share)).sum(axis=1)
 
 
@@ -595,7 +618,7 @@ def _tables(model):
     must have the same to the last bit.
     """
     counts = ops.convert_to_numpy(model.get_layer("whole_numbers").counts)
-    counts = np.minimum(counts, 2.0**40).astype(np.int64) + 1
+    counts = np.minimum(FINENESS * counts, 2.0**40).astype(np.int64) + 1
     categorical = _coder().model.Categorical
     return [categorical(row / row.sum(), perfect=False) for row in counts]
 
