@@ -20,8 +20,8 @@ from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
 VERSION = 1
-# "CR", version, fingerprint of the model, height, width, check sum of the rest.
-HEADER = struct.Struct(">2sB4sHHH")
+# "CR", version, fingerprint of the model, height, width, check sum of all the rest.
+HEADER = struct.Struct(">2sB4sHH2s")
 OVERHEAD = 8 * HEADER.size + 16  # bits of a file that tell nothing about the image
 LARGEST = 127  # whole number of a latent; what is larger is cut off
 LEVELS = 2 * LARGEST + 1
@@ -392,8 +392,10 @@ def _draw_with(model, patterns, grey, step):
     margin = patterns.shape[1] // 2  # training may let neighbours overlap so far
     patterns = np.pad(patterns, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
     patterns = np.moveaxis(patterns, 0, -1)  # (side, side, channels, patterns)
-    cut.set_weights([patterns / step, -(patterns * grey).sum((0, 1, 2)) / step])
-    draw.set_weights([patterns * step, np.broadcast_to(grey, patterns.shape[2:3])])
+    grey = np.broadcast_to(grey, patterns.shape[2])
+    offset = np.einsum("yxcp,c->p", patterns, grey)
+    cut.set_weights([patterns / step, -offset / step])
+    draw.set_weights([patterns * step, grey])
 
 
 def build_pca_compressor(images, bits_per_pixel, patch_size=8):
@@ -594,6 +596,8 @@ def _require_compressor(model):
 
 
 def _check_size(model, shape):
+    if max(shape) > 65535:
+        raise ValueError(f"A file holds sides up to 65535 pixels, but got {shape}.")
     fits = zip(model.input_shape[1:], shape, strict=True)
     if not all(wanted in (None, got) for wanted, got in fits):
         raise ValueError(
@@ -630,8 +634,12 @@ def _write(model, numbers, height, width):
         encoder.encode(np.ascontiguousarray(channel), table)
     payload = encoder.get_compressed().astype("<u4").tobytes()
     mark = bytes.fromhex(fingerprint(*model.get_weights()))
-    sum_ = binascii.crc_hqx(payload, 0)
-    return HEADER.pack(b"CR", VERSION, mark, height, width, sum_) + payload
+    head = HEADER.pack(b"CR", VERSION, mark, height, width, b"")[:-2]
+    return head + _check_sum(head, payload) + payload
+
+
+def _check_sum(head, payload):
+    return binascii.crc_hqx(head + payload, 0).to_bytes(2, "big")
 
 
 def _read(model, data):
@@ -656,10 +664,14 @@ def _read(model, data):
             f"Another model wrote the file: its weights are {mark.hex()}, and those of "
             f"{model.name!r} are {own}. Load the model that wrote it."
         )
-    if binascii.crc_hqx(payload, 0) != sum_:
+    if _check_sum(data[: HEADER.size - 2], payload) != sum_:
         raise ValueError("The file is cut short or damaged: its check sum is another.")
     rows, columns = (-(-side // stride_of(model)) for side in size)
-    decoder = _coder().queue.RangeDecoder(np.frombuffer(payload, "<u4").astype("u4"))
-    channels = [decoder.decode(table, rows * columns) for table in _tables(model)]
+    try:
+        words = np.frombuffer(payload, "<u4").astype("u4")
+        decoder = _coder().queue.RangeDecoder(words)
+        channels = [decoder.decode(table, rows * columns) for table in _tables(model)]
+    except (AssertionError, ValueError) as error:  # a check sum may agree by chance
+        raise ValueError("The file is damaged: it cannot be decoded.") from error
     numbers = np.stack(channels, axis=-1) - LARGEST
     return numbers.reshape(rows, columns, -1), tuple(size)
