@@ -92,17 +92,15 @@ class Quantise(layers.Layer):
         pixels = ops.cast(rows * columns * self.stride**2, "float32")
         images = ops.cast(images, "float32")
         bits = ops.sum(_look_up(costs, rounded)) / images
-        wanted = ops.maximum(self.bits_per_pixel * pixels - OVERHEAD, 1.0)
-        step = ops.clip(ops.log(bits / wanted), -1.0, 1.0)
-        self.price.assign_add(PATIENCE * step)
-        latents32 = ops.clip(ops.cast(latents, "float32"), -LARGEST, LARGEST - 1e-3)
-        below = ops.floor(latents32)
-        share = latents32 - below
-        expected = (1 - share) * _look_up(costs, below)
-        expected += share * _look_up(costs, below + 1)
-        rate = ops.sum(expected) / (images * pixels)
+        self._follow(bits, self.bits_per_pixel * pixels - OVERHEAD)
+        rate = ops.sum(_expect(costs, latents)) / (images * pixels)
         self.add_loss(ops.exp(self.price) * rate)
         return latents + ops.stop_gradient(rounded - latents)
+
+    def _follow(self, bits, wanted):
+        """Raise the price while files are too large, and lower it while too small."""
+        change = ops.log(bits / ops.maximum(wanted, 1.0))
+        self.price.assign_add(PATIENCE * ops.clip(change, -1.0, 1.0))
 
     def _count(self, rounded):
         """Update how often each level occurs; return what each of them costs."""
@@ -132,6 +130,14 @@ def _places(numbers):
 
 def _look_up(costs, numbers):
     return ops.take(ops.reshape(costs, (-1,)), _places(numbers))
+
+
+def _expect(costs, latents):
+    """Return what each number costs on average, rounded up or down by chance."""
+    latents = ops.clip(ops.cast(latents, "float32"), -LARGEST, LARGEST - 1e-3)
+    below = ops.floor(latents)
+    share = latents - below
+    return (1 - share) * _look_up(costs, below) + share * _look_up(costs, below + 1)
 
 
 def first_step(bits_per_pixel):

@@ -110,6 +110,18 @@ def test_how_often_each_level_occurred():
     np.testing.assert_allclose(again, counts * (1 + compression.MEMORY))
 
 
+def test_what_a_number_costs_on_average():
+    costs = np.random.default_rng(0).random((2, compression.LEVELS)).astype("float32")
+    latents = np.array([[0.0, -3.0], [0.25, 126.5]], "float32")
+    found = keras.ops.convert_to_numpy(compression._expect(costs, latents))
+    at = costs[:, compression.LARGEST :], costs[:, compression.LARGEST :: -1]
+    expected = [
+        [at[0][0, 0], at[1][1, 3]],
+        [0.75 * at[0][0, 0] + 0.25 * at[0][0, 1], (at[0][1, 126] + at[0][1, 127]) / 2],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_the_price_follows_the_size_of_the_files():
     images = np.zeros((4, 8, 8, 1), "float32")
     busy = np.random.default_rng(0).integers(-50, 50, (4, 8, 8, 1)).astype("float32")
