@@ -28,9 +28,12 @@ LEVELS = 2 * LARGEST + 1
 MEMORY = 0.98  # of how often each level occurred, from one batch to the next
 FINENESS = 16  # parts of a count that the tables tell apart
 PATIENCE = 0.03  # how fast the price follows
+# How far its logarithm goes. Without an end the first batches drive it so high that all
+# numbers become 0, and stay so.
+REACH = 2.5
 # Of a bit, in squared errors, at a step of 1: rounding adds step**2 / 12, and each bit
-# more divides that by 4, which is 2 log(2) / 12 = 0.12. Many numbers are 0, though.
-PRICE = 0.08
+# more divides that by 4, which is 2 log(2) / 12 = 0.12. Measured: a quarter.
+PRICE = 0.03
 
 
 @register
@@ -75,9 +78,9 @@ class Quantise(layers.Layer):
 
     def build(self, shape):
         state = {"trainable": False, "dtype": "float32"}
-        price = PRICE * first_step(self.bits_per_pixel) ** 2
+        self.start = math.log(PRICE * first_step(self.bits_per_pixel) ** 2)
         self.price = self.add_weight(  # its logarithm
-            initializer=keras.initializers.Constant(math.log(price)), **state
+            initializer=keras.initializers.Constant(self.start), **state
         )
         self.counts = self.add_weight(
             shape=(shape[-1], LEVELS), initializer="zeros", **state
@@ -99,8 +102,9 @@ class Quantise(layers.Layer):
 
     def _follow(self, bits, wanted):
         """Raise the price while files are too large, and lower it while too small."""
-        change = ops.log(bits / ops.maximum(wanted, 1.0))
-        self.price.assign_add(PATIENCE * ops.clip(change, -1.0, 1.0))
+        change = ops.clip(ops.log(bits / ops.maximum(wanted, 1.0)), -1.0, 1.0)
+        low, high = self.start - REACH, self.start + REACH
+        self.price.assign(ops.clip(self.price + PATIENCE * change, low, high))
 
     def _count(self, rounded):
         """Update how often each level occurs; return what each of them costs."""
@@ -288,7 +292,7 @@ def build_compressor(
     filters=(8, 16, 32),
     units=32,
     recurrence="lstm",
-    learning_rate=3e-3,
+    learning_rate=None,
 ):
     """Build a CRNN that turns an image into few whole numbers, and these into an image.
 
@@ -312,8 +316,9 @@ def build_compressor(
     recurrence : str or None
         How the patches see each other: ``"lstm"``, or one of the controls that
         ``connect_places`` names. None: not at all, and only cosines are learnt.
-    learning_rate : float
-        Of the Adam optimiser.
+    learning_rate : float, optional
+        Of the Adam optimiser. By default 0.2 divided by the pixels of a patch, at most
+        0.003: the larger a patch, the more a small change of all its weights adds up.
 
     Returns
     -------
@@ -351,6 +356,7 @@ def build_compressor(
         features = backbones.patches(image, filters, units, recurrence)
         known = layers.Dense(count, kernel_initializer="zeros", name="surroundings")
         latents = layers.Add(name="latents")([latents, known(features.map)])
+    learning_rate = learning_rate or min(0.2 / stride**2, 3e-3)
     head = Compress(bits_per_pixel, filters, units, recurrence, channels)
     model = assemble(image, Features(latents), head, learning_rate=learning_rate)
     step = first_step(bits_per_pixel)
