@@ -146,6 +146,9 @@ from .metrics.masks import (
     edge_f_score,
     mean_iou,
 )
+from .metrics.ranking import (
+    retrieval_precision,
+)
 from .metrics.text import (
     character_error_rate,
     exact_match,
@@ -172,6 +175,12 @@ from .tasks.classification import (
     build_lstm_model,
     build_rnn_model,
 )
+from .tasks.compression import (
+    build_compressor,
+    build_pca_compressor,
+    compress,
+    decompress,
+)
 from .tasks.detection import (
     Detection,
     build_detector,
@@ -192,6 +201,10 @@ from .tasks.patches import (
 from .tasks.reading import (
     Reading,
     read_text,
+)
+from .tasks.retrieval import (
+    ImageIndex,
+    build_embedder,
 )
 from .tasks.segmentation import (
     build_segmenter,
@@ -219,6 +232,7 @@ __all__ = [
     "Detection",
     "Evaluation",
     "ExactMatch",
+    "ImageIndex",
     "Interval",
     "Judgement",
     "Prediction",
@@ -234,13 +248,16 @@ __all__ = [
     "average_precision",
     "bootstrap",
     "build_cnn_model",
+    "build_compressor",
     "build_crnn_model",
     "build_detector",
     "build_edge_detector",
+    "build_embedder",
     "build_fixed_length_reader",
     "build_lstm_model",
     "build_multilabel_classifier",
     "build_patch_classifier",
+    "build_pca_compressor",
     "build_rnn_model",
     "build_segmenter",
     "build_text_recognizer",
@@ -249,8 +266,10 @@ __all__ = [
     "character_error_rate",
     "checks",
     "compare",
+    "compress",
     "count_multiplications",
     "data",
+    "decompress",
     "detect",
     "digit_string",
     "edge_f_score",
@@ -305,6 +324,7 @@ __all__ = [
     "render_text_lines",
     "report_text",
     "resize_image",
+    "retrieval_precision",
     "rivals",
     "run_seeds",
     "save_results",

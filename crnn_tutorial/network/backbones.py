@@ -320,7 +320,7 @@ def patches(images, filters, units, recurrence="lstm"):
     return Features(connect_places(x, recurrence, units), skips=tuple(skips))
 
 
-def connect_places(x, recurrence, units):
+def connect_places(x, recurrence, units, prefix=""):
     """Let the places of a map see each other, in one of five ways.
 
     Parameters
@@ -335,6 +335,8 @@ def connect_places(x, recurrence, units):
         at each place; no place sees another.
     units : int
         Width of the recurrence in each direction.
+    prefix : str
+        Beginning of the layers' names, where a model has such layers twice.
 
     Returns
     -------
@@ -358,18 +360,19 @@ def connect_places(x, recurrence, units):
     (None, 8, 8, 32)
     """
     if recurrence == "lstm":
-        x = ScanRows(units, "width", name="scan_width")(x)
-        return ScanRows(units, "height", name="scan_height")(x)
+        x = ScanRows(units, "width", name=f"{prefix}scan_width")(x)
+        return ScanRows(units, "height", name=f"{prefix}scan_height")(x)
     if recurrence == "raster":
         lstm = layers.LSTM(units, return_sequences=True)
-        return OverPlaces(layers.Bidirectional(lstm), name="raster")(x)
+        return OverPlaces(layers.Bidirectional(lstm), name=f"{prefix}raster")(x)
     if recurrence == "attention":
-        return OverPlaces(AttentionOverSteps(2 * units), name="attention")(x)
+        attention = AttentionOverSteps(2 * units)
+        return OverPlaces(attention, name=f"{prefix}attention")(x)
     if recurrence == "convolution":
-        return _convolve_places(x, 2 * units)
+        return _convolve_places(x, 2 * units, prefix)
     if recurrence == "order_blind":
         for along in ("width", "height"):  # as many layers as the LSTM has
-            name = f"each_patch_alone_{along}"
+            name = f"{prefix}each_patch_alone_{along}"
             x = layers.Dense(2 * units, activation="relu", name=name)(x)
         return x
     raise ValueError(
@@ -378,10 +381,10 @@ def connect_places(x, recurrence, units):
     )
 
 
-def _convolve_places(x, filters):
+def _convolve_places(x, filters, prefix):
     """Dilated convolutions with shortcuts: 1, 2, 4, ... places apart."""
     places = max(x.shape[1] or 32, x.shape[2] or 32)
-    x = layers.Dense(filters, name="enter_places")(x)
+    x = layers.Dense(filters, name=f"{prefix}enter_places")(x)
     dilation = 1
     while dilation < places:
         y = layers.Conv2D(
@@ -390,12 +393,39 @@ def _convolve_places(x, filters):
             padding="same",
             dilation_rate=dilation,
             activation="relu",
-            name=f"conv_places_{dilation}",
+            name=f"{prefix}conv_places_{dilation}",
             **CHANNELS_LAST,
         )(x)
         x = layers.Add()([x, y])
         dilation *= 2
     return x
+
+
+def average(features):
+    """Average the features over all real steps, or over all places of a map.
+
+    Parameters
+    ----------
+    features : Features
+        From any backbone.
+
+    Returns
+    -------
+    keras.KerasTensor
+        ``(batch, channels)``.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from crnn_tutorial.network.backbones import average, patches
+    >>> tuple(average(patches(keras.Input((16, 16, 3)), (8,), units=4)).shape)
+    (None, 8)
+    """
+    if len(features.map.shape) == 4:
+        pool = layers.GlobalAveragePooling2D(name="average", **CHANNELS_LAST)
+        return pool(features.map)
+    pool = layers.GlobalAveragePooling1D(name="average", **CHANNELS_LAST)
+    return pool(features.map, mask=features.mask)
 
 
 def decode(features, name, levels=None):

@@ -12,7 +12,6 @@ from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.layers import ClassProbabilities, MapToSequence
-from crnn_tutorial.network.masks import CHANNELS_LAST
 
 
 @heads.register(layers.Softmax)
@@ -63,12 +62,7 @@ class Classify(heads.Head):
 
     def __call__(self, features, dropout=0.0):
         """Average over real steps (or places), then one probability for each class."""
-        x, mask = features.map, features.mask
-        if len(x.shape) == 4:
-            x = layers.GlobalAveragePooling2D(name="average", **CHANNELS_LAST)(x)
-        else:
-            average = layers.GlobalAveragePooling1D(name="average", **CHANNELS_LAST)
-            x = average(x, mask=mask)
+        x = backbones.average(features)
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
         if self.class_names is not None:

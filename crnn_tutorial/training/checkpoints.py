@@ -181,34 +181,6 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
 
-def fingerprint(*arrays):
-    """Return a short text that changes with any value, shape or type of the arrays.
-
-    Parameters
-    ----------
-    *arrays : array or LazyImages
-        Of any shape and any plain type; of files that are not loaded, their bytes.
-
-    Returns
-    -------
-    str
-        Eight hexadecimal digits.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from crnn_tutorial.training.checkpoints import fingerprint
-    >>> fingerprint(np.zeros(3)) == fingerprint(np.zeros(4))
-    False
-    """
-    digest = hashlib.blake2b(digest_size=4)
-    for array in arrays:
-        array = np.ascontiguousarray(getattr(array, "identity", array))
-        digest.update(f"{array.dtype} {array.shape} ".encode())
-        digest.update(array)
-    return digest.hexdigest()
-
-
 def describe_model(model):
     """Return a short text that changes with the layers and parameters of a model.
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from crnn_tutorial.checks import check_count
+from crnn_tutorial.data.array_files import fingerprint
 from crnn_tutorial.training.batches import (
     as_batches,
     check_model,
@@ -20,7 +21,6 @@ from crnn_tutorial.training.checkpoints import (
     Progress,
     describe_model,
     describe_optimizer,
-    fingerprint,
 )
 from crnn_tutorial.training.ctc_start import Start
 from crnn_tutorial.training.schedule import Recipe

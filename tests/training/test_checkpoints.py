@@ -15,12 +15,12 @@ import pytest
 import training_helpers as tiny
 
 import crnn_tutorial as ct
+from crnn_tutorial.data.array_files import fingerprint
 from crnn_tutorial.training.checkpoints import (
     FILE,
     Checkpoint,
     describe_model,
     describe_optimizer,
-    fingerprint,
 )
 
 
