@@ -175,11 +175,13 @@ from .tasks.classification import (
     build_lstm_model,
     build_rnn_model,
 )
+from .tasks.compressed_files import (
+    compress,
+    decompress,
+)
 from .tasks.compression import (
     build_compressor,
     build_pca_compressor,
-    compress,
-    decompress,
 )
 from .tasks.detection import (
     Detection,

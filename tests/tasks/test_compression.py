@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import heads
-from crnn_tutorial.tasks import compression
+from crnn_tutorial.tasks import compressed_files, compression
 from crnn_tutorial.tasks.compression import Compress, Quantise, stride_of
 
 RATE = 1.0
@@ -254,8 +254,8 @@ class TestFiles:
         rng = np.random.default_rng(0)
         for scale in (0.1, 3.0, 60.0):  # also what hardly ever occurred
             numbers = np.rint(rng.normal(0, scale, shape)).clip(-127, 127)
-            data = compression._write(model, numbers, 24, 40)
-            read, size = compression._read(model, data)
+            data = compressed_files._write(model, numbers, 24, 40)
+            read, size = compressed_files._read(model, data)
             np.testing.assert_array_equal(read, numbers)
             assert size == (24, 40)
 
