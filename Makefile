@@ -122,7 +122,8 @@ test-oldest: venv  ## Run the unit tests with the oldest versions we claim to su
 # TensorFlow is left out, to prove that nothing needs it there.
 BACKENDS ?= jax torch
 BACKEND_TESTS := tests/equations tests/network/test_layers.py \
-  tests/network/test_heads.py tests/tasks/test_models.py tests/tasks/test_clip_models.py
+  tests/network/test_heads.py tests/tasks/test_models.py tests/tasks/test_clip_models.py \
+  tests/tasks/test_every_task.py
 REQUIREMENTS = import tomllib; \
   p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
   e = p["optional-dependencies"]; \

@@ -82,7 +82,10 @@ class PixelLoss(keras.losses.Loss):
 
     def call(self, targets, probabilities):
         targets = ops.cast(targets, "int32")
-        losses = ops.sparse_categorical_crossentropy(targets, probabilities)
+        # In one row: with torch, Keras cannot take the gradient of a map's.
+        flat = ops.reshape(probabilities, (-1, probabilities.shape[-1]))
+        losses = ops.sparse_categorical_crossentropy(ops.reshape(targets, (-1,)), flat)
+        losses = ops.reshape(losses, ops.shape(targets))
         weights = ops.where(targets > 0, self.foreground, 1.0)
         weights = ops.cast(weights, losses.dtype)
         return ops.sum(weights * losses, axis=(1, 2)) / ops.sum(weights, axis=(1, 2))
