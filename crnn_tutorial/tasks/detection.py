@@ -24,8 +24,8 @@ class Detection(NamedTuple):
     ----------
     boxes : array of floats
         ``(things, 4)``: ``y0, x0, y1, x1`` in pixels.
-    classes : array of int
-        ``(things,)``.
+    classes : array of int or str
+        ``(things,)``; from `predict` their names, where the model knows them.
     scores : array of floats
         ``(things,)`` in [0, 1], the highest first.
     """
@@ -283,9 +283,12 @@ class Detect(heads.Head):
         return Detection(boxes[kept], classes[kept], scores[kept])
 
     def answer(self, outputs):
-        """Return what was found, and how sure the least certain of it is."""
-        found = self.decode(outputs)
-        return [(one, float(one.scores.min(initial=1.0))) for one in found]
+        """Return what was found, by its name, and how sure the least certain of it is."""
+        names = np.array(self.class_names or range(self.num_classes))
+        return [
+            (one._replace(classes=names[one.classes]), float(one.scores.min(initial=1)))
+            for one in self.decode(outputs)
+        ]
 
     def per_image(self, targets, outputs):
         """Score the boxes of each image: the F-score at an overlap of one half."""

@@ -219,6 +219,8 @@ class TestModel:
         (answer, confidence), _ = ct.predict(model, scenes.test)
         assert len(answer.boxes) > 0
         assert np.array_equal(answer.boxes, found[0].boxes)
+        named = [scenes.class_names[k] for k in found[0].classes]
+        assert answer.classes.tolist() == named  # a person wants names
         assert confidence == pytest.approx(found[0].scores.min())
         assert (found[0].boxes >= 0).all() and (found[0].boxes <= 32).all()
         assert (np.diff(found[0].scores) <= 0).all()
