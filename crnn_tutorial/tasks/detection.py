@@ -283,7 +283,7 @@ class Detect(heads.Head):
         return Detection(boxes[kept], classes[kept], scores[kept])
 
     def answer(self, outputs):
-        """Return what was found, by its name, and how sure the least certain of it is."""
+        """Return what was found, by name, and how sure the least certain of it is."""
         names = np.array(self.class_names or range(self.num_classes))
         return [
             (one._replace(classes=names[one.classes]), float(one.scores.min(initial=1)))
