@@ -3,8 +3,6 @@
 Sizes are ``(height, width)``, the shape of the arrays.
 """
 
-import math
-
 import numpy as np
 
 from crnn_tutorial.data.classics import DIGITS_LICENCE, DIGITS_SOURCE, load_digits
@@ -12,19 +10,15 @@ from crnn_tutorial.data.digit_strings import (
     _DIGIT,
     _check_canvas,
     _check_digits,
-    _check_sizes,
     _shuffle,
 )
-from crnn_tutorial.data.images import load_image, resize_image
 from crnn_tutorial.data.photographs import (
-    _PHOTOGRAPHS,
     PHOTOS_LICENCE,
     PHOTOS_SOURCE,
-    _photograph_path,
-    _random_crops,
     _split_photographs,
+    cut_backgrounds,
 )
-from crnn_tutorial.data.splits import Dataset
+from crnn_tutorial.data.splits import Dataset, check_sizes
 
 _ANY_START = "each clip stands in both classes with each of its frames as the first"
 
@@ -33,8 +27,6 @@ _BOTH_SIDES = "each pair starts on both sides, bounces off and passes through"
 _EACH_PATH = "each digit takes each path, forward and backward"
 
 _TASKS = ("direction", "order", "bounce", "digit")
-
-_LIGHT = 0.5  # of the photographs, so that the white digits stand out
 
 
 def load_direction_clips(sizes=(1600, 320, 480), frames=8, size=(16, 32), seed=0):
@@ -179,7 +171,7 @@ def _compose(task, sizes, frames, size, digits, seed, dark=False):
     height, width = _check_canvas(size, _DIGIT, 2 * _DIGIT)
     _check_frames(frames, 5 if task == "order" else 3, width)
     compose, class_names, alike, reason = _about(task, frames, digits)
-    sizes = _check_sizes(sizes, alike, reason)
+    sizes = check_sizes(sizes, alike, reason)
     rng = np.random.default_rng(seed)
     known = load_digits(seed)
     parts = known.train, known.validation, known.test
@@ -187,7 +179,7 @@ def _compose(task, sizes, frames, size, digits, seed, dark=False):
     splits = []
     for part, count, own in zip(parts, sizes, photographs, strict=True):
         part = part[np.isin(part.targets, [int(digit) for digit in digits])]
-        backgrounds = _backgrounds(own, count // alike, (height, width), rng)
+        backgrounds = cut_backgrounds(own, count // alike, (height, width), rng)
         classes = compose(part, backgrounds, frames, digits, rng)
         splits.append(_shuffle(classes, rng))
     photos = ["", ""] if dark else [f"; {PHOTOS_SOURCE}", f"; {PHOTOS_LICENCE}"]
@@ -307,21 +299,6 @@ def _any_start(cycles):
     turned = [np.roll(cycles, -first, axis=1) for first in range(cycles.shape[1])]
     clips = np.stack(turned, axis=1).reshape(-1, *cycles.shape[1:])
     return clips, clips[:, ::-1]
-
-
-def _backgrounds(photographs, count, size, rng):
-    """Cut grey photographs, so small that a crop shows more than a patch."""
-    if not len(photographs):
-        return np.zeros((count, *size, 1), np.float32)
-    shrink = max(1, min(4, 300 // size[0], 384 // size[1]))
-    each = math.ceil(count / len(photographs))
-    crops = []
-    for photograph in (_PHOTOGRAPHS[number] for number in photographs):
-        whole = load_image(_photograph_path(photograph), channels=1)
-        small = (whole.shape[1] // shrink, whole.shape[0] // shrink)
-        whole = resize_image(whole, small)
-        crops.append(_random_crops(whole, size, each, rng, photograph.name))
-    return _LIGHT * rng.permutation(np.concatenate(crops))[:count]
 
 
 def _check_frames(frames, least, width):

@@ -8,14 +8,13 @@ import numpy as np
 from crnn_tutorial.checks import check_pixels
 from crnn_tutorial.data.augment import sample
 from crnn_tutorial.data.classics import DIGITS_LICENCE, DIGITS_SOURCE, load_digits
-from crnn_tutorial.data.digit_clips import _backgrounds
-from crnn_tutorial.data.digit_strings import _check_sizes
 from crnn_tutorial.data.photographs import (
     PHOTOS_LICENCE,
     PHOTOS_SOURCE,
     _split_photographs,
+    cut_backgrounds,
 )
-from crnn_tutorial.data.splits import Dataset, Split
+from crnn_tutorial.data.splits import Dataset, Split, check_sizes
 
 _INK = 0.4  # how white a pixel of a digit is that belongs to it
 _TRIES = 20  # places that are tried for a digit before it is left out
@@ -84,7 +83,7 @@ def load_digit_scenes(
     >>> int(targets["labels"][0, digit])
     1
     """
-    sizes = _check_sizes(sizes)
+    sizes = check_sizes(sizes)
     height, width = check_pixels("size is (height, width)", size)
     fewest, most = check_pixels("digits are the fewest and the most", digits)
     small, large = check_pixels(
@@ -104,7 +103,7 @@ def load_digit_scenes(
         _split_photographs(rng),
         strict=True,
     ):
-        scenes = _backgrounds(photographs, count, (height, width), rng)[..., 0]
+        scenes = cut_backgrounds(photographs, count, (height, width), rng)[..., 0]
         splits.append(_compose(split, scenes, (fewest, most), (small, large), rng))
     return Dataset(
         *splits,

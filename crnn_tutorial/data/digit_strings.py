@@ -7,7 +7,7 @@ import numpy as np
 
 from crnn_tutorial.data.classics import DIGITS_LICENCE, DIGITS_SOURCE, load_digits
 from crnn_tutorial.data.images import resize_image
-from crnn_tutorial.data.splits import Dataset, Split
+from crnn_tutorial.data.splits import Dataset, Split, check_sizes
 
 _DIGIT = 8  # pixels: height and width of a digit as it is, half of one in a string
 
@@ -77,7 +77,7 @@ def load_digit_strings(
     parts = (digits.train, digits.validation, digits.test)
     drawn = [
         _draw_strings(part, count, lengths, characters, rng)
-        for part, count in zip(parts, _check_sizes(sizes), strict=True)
+        for part, count in zip(parts, check_sizes(sizes), strict=True)
     ]
     widest = max(max(ends) for _, ends, _ in drawn)
     if width is not None and width < widest:
@@ -188,7 +188,7 @@ def load_digit_pairs(
             f"distance is at least {_DIGIT}, the width of a digit, but got {distance}."
         )
     size = _check_canvas(size, _DIGIT, 3 * distance - _DIGIT)
-    sizes = _check_sizes(sizes, 2, "each picture stands in both classes")
+    sizes = check_sizes(sizes, 2, "each picture stands in both classes")
     rng = np.random.default_rng(seed)
     digits = load_digits(seed)
     parts = (digits.train, digits.validation, digits.test)
@@ -283,21 +283,6 @@ def _check_lengths(length):
             f"but got {length!r}."
         )
     return lengths
-
-
-def _check_sizes(sizes, multiple=1, reason=""):
-    if len(sizes) != 3 or min(sizes) < 1:
-        raise ValueError(
-            "sizes are three numbers above 0, of images to train, to validate and to "
-            f"test, but got {sizes!r}."
-        )
-    if any(count % multiple for count in sizes):
-        nearest = tuple(max(round(count / multiple), 1) * multiple for count in sizes)
-        raise ValueError(
-            f"sizes are multiples of {multiple}, as {reason}, but got {tuple(sizes)}. "
-            f"The nearest are {nearest}."
-        )
-    return sizes
 
 
 def _check_canvas(size, least_height, least_width):

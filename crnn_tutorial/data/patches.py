@@ -49,7 +49,7 @@ def to_patches(images, patch_size):
     """
     images = np.asarray(images)
     check_rank(images, 4, "images")
-    patch_height, patch_width = _check_patch_size(patch_size)
+    patch_height, patch_width = check_patch_size(patch_size)
     count, height, width, channels = images.shape
     rows, columns = -(-height // patch_height), -(-width // patch_width)
     below, right = rows * patch_height - height, columns * patch_width - width
@@ -110,6 +110,7 @@ def from_patches(patches, image_size):
     return whole[:, :height, :width]
 
 
-def _check_patch_size(patch_size):
+def check_patch_size(patch_size):
+    """Return ``(height, width)`` of a patch, from one side or from both."""
     pair = (patch_size,) * 2 if np.ndim(patch_size) == 0 else patch_size
     return check_pixels("patch_size is one side or (height, width)", pair)

@@ -1,13 +1,14 @@
 """Photographs that scikit-image and scikit-learn ship, cut into crops: no network."""
 
 import importlib.util
+import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.data.images import load_image
+from crnn_tutorial.data.images import load_image, resize_image
 from crnn_tutorial.data.splits import Dataset, Split
 
 
@@ -54,6 +55,7 @@ PHOTOS_SOURCE = "; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOG
 
 PHOTOS_LICENCE = "; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS)
 
+_LIGHT = 0.5  # of backgrounds, so that white digits stand out
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
 
@@ -156,3 +158,44 @@ def _split_photographs(rng):
         np.concatenate(parts)
         for parts in zip(np.split(bright, (6, 7)), np.split(grey, (4, 5)), strict=True)
     ]
+
+
+def cut_backgrounds(photographs, count, size, rng):
+    """Cut grey pictures at half their light, on which something white stands out.
+
+    Photographs are made so small before that a crop shows more than a patch.
+
+    Parameters
+    ----------
+    photographs : sequence of int
+        Which of all photographs; none makes black pictures.
+    count : int
+        How many pictures.
+    size : tuple of two ints
+        ``(height, width)``.
+    rng : numpy.random.Generator
+        Draws the places, and the order.
+
+    Returns
+    -------
+    array of float32
+        ``(count, height, width, 1)`` in [0, 0.5].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn_tutorial.data.photographs import cut_backgrounds
+    >>> cut_backgrounds([0, 3], 5, (16, 32), np.random.default_rng(0)).shape
+    (5, 16, 32, 1)
+    """
+    if not len(photographs):
+        return np.zeros((count, *size, 1), np.float32)
+    shrink = max(1, min(4, 300 // size[0], 384 // size[1]))
+    each = math.ceil(count / len(photographs))
+    crops = []
+    for photograph in (_PHOTOGRAPHS[number] for number in photographs):
+        whole = load_image(_photograph_path(photograph), channels=1)
+        small = (whole.shape[1] // shrink, whole.shape[0] // shrink)
+        whole = resize_image(whole, small)
+        crops.append(_random_crops(whole, size, each, rng, photograph.name))
+    return _LIGHT * rng.permutation(np.concatenate(crops))[:count]

@@ -39,6 +39,48 @@ def check_shares(validation, test):
         )
 
 
+def check_sizes(sizes, multiple=1, reason=""):
+    """Return how many images to train, to validate and to test, or say what came.
+
+    Parameters
+    ----------
+    sizes : tuple of three ints
+        Each at least 1.
+    multiple : int
+        What each must be a multiple of.
+    reason : str
+        Why, for the message.
+
+    Returns
+    -------
+    tuple of three ints
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.splits import check_sizes
+    >>> check_sizes((20, 4, 8), multiple=4, reason="each stands in four classes")
+    (20, 4, 8)
+    """
+    if len(sizes) != 3 or min(sizes) < 1:
+        raise ValueError(
+            "sizes are three numbers above 0, of images to train, to validate and to "
+            f"test, but got {sizes!r}."
+        )
+    if any(count % multiple for count in sizes):
+        nearest = tuple(max(round(count / multiple), 1) * multiple for count in sizes)
+        raise ValueError(
+            f"sizes are multiples of {multiple}, as {reason}, but got {tuple(sizes)}. "
+            f"The nearest are {nearest}."
+        )
+    return sizes
+
+
 def count_shares(count, *shares):
     """Return how many of some pictures go to each split: one at least.
 
@@ -261,6 +303,31 @@ class Split:
         shape = getattr(self.images, "shape", None)
         form = f"shape {tuple(shape[1:])}" if shape else "one by one"
         return f"Split({len(self)} images, {form}, targets {kind})"
+
+
+def same_targets(targets, others):
+    """Tell whether two splits ask the same: arrays, lists, or dicts of these.
+
+    Parameters
+    ----------
+    targets, others : array, list or dict
+        Of two splits.
+
+    Returns
+    -------
+    bool
+        Whether all values are equal.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.data.splits import same_targets
+    >>> same_targets({"a": [1, 2]}, {"a": [1, 2]}), same_targets(["x"], ["y"])
+    (True, False)
+    """
+    if isinstance(targets, dict):
+        known = isinstance(others, dict) and set(targets) == set(others)
+        return known and all(same_targets(targets[k], others[k]) for k in targets)
+    return np.array_equal(targets, others)
 
 
 def _cut(values, index):

@@ -6,7 +6,6 @@ Sizes are ``(height, width)``, the shape of the arrays.
 import numpy as np
 
 from crnn_tutorial.checks import check_pixels
-from crnn_tutorial.data.digit_strings import _check_sizes
 from crnn_tutorial.data.images import load_image, resize_image
 from crnn_tutorial.data.photographs import (
     _PHOTOGRAPHS,
@@ -15,7 +14,7 @@ from crnn_tutorial.data.photographs import (
     _photograph_path,
     _random_crops,
 )
-from crnn_tutorial.data.splits import Dataset, Split
+from crnn_tutorial.data.splits import Dataset, Split, check_sizes
 from crnn_tutorial.data.text.fonts import find_fonts, read_glyph
 from crnn_tutorial.data.text.pen import PHOTOGRAPHS
 
@@ -79,7 +78,7 @@ def load_textures(sizes=(2000, 300, 500), size=(64, 64), seed=0):
     >>> textures.class_names[:4]
     ('brick', 'coins', 'galaxies', 'grass')
     """
-    sizes = _check_sizes(sizes)
+    sizes = check_sizes(sizes)
     size = check_pixels("size is (height, width)", size)
     rng = np.random.default_rng(seed)
     known = {photograph.name: photograph for photograph in _PHOTOGRAPHS}
@@ -185,7 +184,7 @@ def load_page_blocks(sizes=(1200, 200, 400), size=(64, 64), seed=0):
       validation     4 images
       test           8 images
     """
-    sizes = _check_sizes(sizes)
+    sizes = check_sizes(sizes)
     size = check_pixels("size is (height, width)", size)
     if not 32 <= min(size) <= max(size) <= 300:
         raise ValueError(f"size is from 32 to 300 pixels each, but got {size}.")

@@ -114,7 +114,7 @@ def load_voc(
     names = sorted({name for one in scenes for *_, name in one.boxes})
     if not names:
         raise ValueError(f"There is no box in any XML file of {path}.")
-    _check_sizes(scenes, path)
+    _check_one_size(scenes, path)
     rows = np.full((len(scenes), max(len(one.boxes) for one in scenes), 5), -1.0, "f")
     for row, one in zip(rows, scenes, strict=True):
         for place, (*sides, name) in zip(row, one.boxes, strict=False):
@@ -246,7 +246,7 @@ def _say(sides):
     )
 
 
-def _check_sizes(scenes, path):
+def _check_one_size(scenes, path):
     shapes = sorted({one.image.shape[:2] for one in scenes})
     if len(shapes) > 1:
         raise ValueError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from crnn_tutorial.data.images import stack_images
 from crnn_tutorial.data.lazy_images import LazyImages
+from crnn_tutorial.data.splits import same_targets
 from crnn_tutorial.judging.costs import count_multiplications
 from crnn_tutorial.judging.intervals import Interval, interval
 from crnn_tutorial.judging.tables import ResultTable, count
@@ -398,17 +399,11 @@ def _check_views(builders, data):
     if missing:
         raise ValueError(f"Expected a Dataset for each rival, but {missing} have none.")
     asked = [data[name].test.targets for name in builders]
-    if not all(_equal(targets, asked[0]) for targets in asked):
+    if not all(same_targets(targets, asked[0]) for targets in asked):
         raise ValueError(
             "The rivals' test splits have different targets: their scores could not be "
             "compared image by image. Give all the same test, in another form."
         )
-
-
-def _equal(targets, others):
-    if isinstance(targets, dict):
-        return all(_equal(targets[name], others[name]) for name in targets)
-    return np.array_equal(targets, others)
 
 
 def _fit_classifier(classifier, train, seed):

@@ -8,6 +8,7 @@ import joblib
 import keras
 import numpy as np
 
+from crnn_tutorial.data.splits import same_targets
 from crnn_tutorial.judging import evaluation
 from crnn_tutorial.judging.draws import prepare_draws
 from crnn_tutorial.judging.intervals import _are_fractions
@@ -213,7 +214,7 @@ def _train_all(trainer, draw, seeds, learning_rates, options):
 def _check_same_test(first, views):
     for name, view in views.items():
         tests = first[name].test, view.test
-        same = evaluation._equal(*(test.targets for test in tests))
+        same = same_targets(*(test.targets for test in tests))
         if all(isinstance(test.images, np.ndarray) for test in tests):
             same = same and np.array_equal(*(test.images for test in tests))
         if not same:

@@ -216,3 +216,45 @@ def begin(input_shape, num_classes, *examples, free=()):
     name = "clip" if "frames" in example else "image"
     shape = check_shape(input_shape, example, free)
     return keras.Input(shape, name=name), num_classes, names
+
+
+def begin_with_patches(input_shape, num_classes, filters, units, recurrence):
+    """Return the input, its features and its classes, for a model that keeps a map.
+
+    Parameters
+    ----------
+    input_shape : tuple of int, or Dataset
+        ``(height, width, channels)``; height and width may be None: any size.
+    num_classes : int or None
+        None where a dataset says it.
+    filters : sequence of int
+        One block for each number; the image must bear them.
+    units, recurrence
+        As in `backbones.patches`.
+
+    Returns
+    -------
+    keras.KerasTensor
+        The input.
+    Features
+        A map, with its skips.
+    int or None
+        The number of classes.
+    tuple of str or None
+        What they are called.
+
+    Raises
+    ------
+    ValueError
+        If they make no sense together.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.network.assemble import begin_with_patches
+    >>> _, features, *_ = begin_with_patches((None, 64, 3), 5, (8, 16), 4, "lstm")
+    >>> features.map.shape, len(features.skips)
+    ((None, None, 16, 8), 2)
+    """
+    image, *classes = begin(input_shape, num_classes, free=("height", "width"))
+    filters = check_filters(filters, *image.shape[1:3])
+    return image, backbones.patches(image, filters, units, recurrence), *classes

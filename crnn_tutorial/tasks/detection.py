@@ -10,7 +10,7 @@ from keras import layers, ops
 from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.metrics.boxes import box_f_score, box_iou
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, begin, check_filters
+from crnn_tutorial.network.assemble import assemble, begin_with_patches
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
 OVERLAP = 0.5  # of two boxes of one class: more is the same thing found twice
@@ -418,9 +418,9 @@ def build_detector(
     """
     if len(filters) < 2:
         raise ValueError(f"A detector has two blocks at least, but got {filters!r}.")
-    image, count, names = begin(input_shape, num_classes, free=("height", "width"))
-    check_filters(filters, *image.shape[1:3])
-    features = backbones.patches(image, filters, units, recurrence)
+    image, features, count, names = begin_with_patches(
+        input_shape, num_classes, filters, units, recurrence
+    )
     head = Detect(check_count("num_classes", count), class_names=names)
     return assemble(image, features, head, dropout, learning_rate)
 

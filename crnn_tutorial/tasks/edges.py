@@ -10,8 +10,9 @@ from skimage.morphology import skeletonize
 
 from crnn_tutorial.metrics.masks import edge_f_score
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, begin, check_filters
+from crnn_tutorial.network.assemble import assemble, begin_with_patches
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
+from crnn_tutorial.tasks.segmentation import check_map_size
 
 
 @register
@@ -121,11 +122,7 @@ class FindEdges(heads.Head):
 
     def check(self, model, images, encoded, targets):
         """Refuse edges of another size than the images."""
-        if encoded.shape[1:] != images.shape[1:3]:
-            raise ValueError(
-                f"A map of edges is as large as its image, but got "
-                f"{encoded.shape[1:]} for images of {images.shape[1:3]}."
-            )
+        check_map_size("edges", encoded, images)
 
     def decode(self, outputs):
         """Thin what is more likely an edge than not: ``(images, height, width)``."""
@@ -185,7 +182,7 @@ def build_edge_detector(
     >>> ct.build_edge_detector((None, None, 1)).output_shape
     (None, None, None, 1)
     """
-    image, *_ = begin(input_shape, None, free=("height", "width"))
-    check_filters(filters, *image.shape[1:3])
-    features = backbones.patches(image, filters, units, recurrence)
+    image, features, *_ = begin_with_patches(
+        input_shape, None, filters, units, recurrence
+    )
     return assemble(image, features, FindEdges(), dropout, learning_rate)

@@ -9,8 +9,8 @@ import numpy as np
 from keras import layers, ops
 
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, begin, check_filters
+from crnn_tutorial.network import heads
+from crnn_tutorial.network.assemble import assemble, begin_with_patches
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
 
@@ -205,8 +205,8 @@ def build_multilabel_classifier(
     >>> model.output_shape
     (None, 10)
     """
-    image, count, names = begin(input_shape, num_classes, free=("height", "width"))
-    check_filters(filters, *image.shape[1:3])
-    features = backbones.patches(image, filters, units, recurrence)
+    image, features, count, names = begin_with_patches(
+        input_shape, num_classes, filters, units, recurrence
+    )
     head = LabelSet(check_count("num_classes", count), names)
     return assemble(image, features, head, dropout, learning_rate)

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import layers, ops
 
-from crnn_tutorial.data.patches import _check_patch_size
+from crnn_tutorial.data.patches import check_patch_size
 from crnn_tutorial.network import backbones
 from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
@@ -136,7 +136,7 @@ def build_patch_classifier(
     """
     image, *classes = begin(input_shape, num_classes)
     head = Classify(*classes)
-    size = _check_patch_size(patch_size)
+    size = check_patch_size(patch_size)
     rows, columns = _count_patches(image.shape[1:3], size)
     filters = check_filters(filters, None, None)
     order = _draw_order(order, rows * columns, seed)

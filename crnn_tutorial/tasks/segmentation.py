@@ -10,7 +10,7 @@ from keras import layers, ops
 from crnn_tutorial.checks import check_count
 from crnn_tutorial.metrics.masks import iou_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, begin, check_filters
+from crnn_tutorial.network.assemble import assemble, begin_with_patches
 from crnn_tutorial.network.layers import resize_like
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
@@ -94,6 +94,15 @@ class PixelLoss(keras.losses.Loss):
         return {**super().get_config(), "foreground": self.foreground}
 
 
+def check_map_size(name, maps, images):
+    """Refuse maps of another size than their images."""
+    if maps.shape[1:] != images.shape[1:3]:
+        raise ValueError(
+            f"The {name} are as large as the images, but got {name} of "
+            f"{maps.shape[1:]} for images of {images.shape[1:3]}."
+        )
+
+
 @heads.register(PixelProbabilities)
 @dataclass(frozen=True)
 class Segment(heads.Head):
@@ -159,11 +168,7 @@ class Segment(heads.Head):
 
     def check(self, model, images, encoded, targets):
         """Refuse masks of another size than the images."""
-        if encoded.shape[1:] != images.shape[1:3]:
-            raise ValueError(
-                f"A mask is as large as its image, but got masks of "
-                f"{encoded.shape[1:]} for images of {images.shape[1:3]}."
-            )
+        check_map_size("masks", encoded, images)
 
     def decode(self, outputs):
         """Return the most likely class of each pixel ``(images, height, width)``."""
@@ -236,11 +241,11 @@ def build_segmenter(
     >>> ct.build_segmenter((None, None, 1), num_classes=11).output_shape
     (None, None, None, 11)
     """
-    image, count, names = begin(input_shape, num_classes, free=("height", "width"))
+    image, features, count, names = begin_with_patches(
+        input_shape, num_classes, filters, units, recurrence
+    )
     if names is not None:
         names = ("background", *names)
         count = len(names)
-    check_filters(filters, *image.shape[1:3])
-    features = backbones.patches(image, filters, units, recurrence)
     head = Segment(check_count("num_classes", count, least=2), names)
     return assemble(image, features, head, dropout, learning_rate)

@@ -374,7 +374,8 @@ def _as_str(texts):
 
 def _check_lengths(model, images, targets, texts):
     """Refuse a text that needs more steps than its image has: an infinite loss."""
-    real_steps = keras.Model(model.input, model.layers[-1].input[1])
+    # By its name: with several heads it need not be the last layer.
+    real_steps = keras.Model(model.input, model.get_layer("logits").input[1])
     some = range(0, len(images), 1024)
     masks = [real_steps(images[i : i + 1024]) for i in some]
     steps = np.concatenate([keras.ops.convert_to_numpy(m).sum(axis=-1) for m in masks])

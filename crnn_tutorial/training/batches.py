@@ -6,9 +6,8 @@ import inspect
 import keras
 import numpy as np
 
-from crnn_tutorial.checks import check_count, check_images
+from crnn_tutorial.checks import check_count, check_images, check_targets
 from crnn_tutorial.data.lazy_images import LazyImages
-from crnn_tutorial.data.splits import Split
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.masks import FrameMask, PoolMask, pixels_of_a_step
 from crnn_tutorial.training.streams import (
@@ -310,7 +309,8 @@ def _check_all(images, labels, **options):
     if not isinstance(images, LazyImages):
         return check_images(images, labels, **options)
     check_images(images[:1], **options)
-    return Split(images, labels).images
+    check_targets(images, labels)
+    return images
 
 
 def _in_the_losss_form(model, targets):

@@ -256,7 +256,7 @@ def test_splits_share_no_photograph(monkeypatch):
 
     for task in TASKS:
         levels = itertools.count(1)
-        monkeypatch.setattr("crnn_tutorial.data.digit_clips.load_image", flat)
+        monkeypatch.setattr("crnn_tutorial.data.photographs.load_image", flat)
         clips = ct.load_moving_digits(task, sizes=(160, 32, 80))
         seen = [
             {round(34 * float(clip.min())) for clip in split.images}

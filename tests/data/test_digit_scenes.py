@@ -101,7 +101,7 @@ class TestTargetsAgree:
 class TestSplits:
     def test_they_share_neither_a_digit_nor_a_photograph(self, monkeypatch):
         digits, photographs = [], []
-        compose, backgrounds = digit_scenes._compose, digit_scenes._backgrounds
+        compose, backgrounds = digit_scenes._compose, digit_scenes.cut_backgrounds
         monkeypatch.setattr(
             digit_scenes,
             "_compose",
@@ -109,7 +109,7 @@ class TestSplits:
         )
         monkeypatch.setattr(
             digit_scenes,
-            "_backgrounds",
+            "cut_backgrounds",
             lambda names, *rest: (
                 photographs.append(set(names.tolist())) or backgrounds(names, *rest)
             ),
@@ -187,7 +187,7 @@ class TestSizes:
                     patch.setattr(digit_scenes, name, counted(name))
                 patch.setattr(
                     digit_scenes,
-                    "_backgrounds",
+                    "cut_backgrounds",
                     lambda _, count, size, rng: np.zeros((count, *size, 1), "float32"),
                 )
                 scenes = ct.load_digit_scenes((train, 2, 2), (32, 32))

@@ -210,7 +210,9 @@ def test_files_that_cannot_be_read_need_no_group(tmp_path):
     table = {name: patient(name) for name in files}
     files["ill/broken.png"] = b"?"
     with pytest.warns(UserWarning, match="Went on without 1"):
-        load(folder(tmp_path, files), groups=table, skip_unreadable=True)
+        data = load(folder(tmp_path, files), groups=table, skip_unreadable=True)
+    parts = data.train, data.validation, data.test
+    assert sum(len(part) for part in parts) == len(files) - 1
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,8 @@ def test_a_given_height_and_a_narrow_image_that_keeps_a_column():
 def test_equal_heights_are_not_spoken_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        stack_text_images([line(8, 9), line(8, 4)], height=8)
+        stacked = stack_text_images([line(8, 9), line(8, 4)], height=8)
+    assert stacked.shape == (2, 8, 9, 1)
 
 
 @pytest.mark.parametrize(

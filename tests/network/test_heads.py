@@ -13,6 +13,7 @@ import crnn_tutorial as ct
 from crnn_tutorial.data.text.alphabet import Alphabet
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import assemble
+from crnn_tutorial.network.masks import ColumnMask
 from crnn_tutorial.tasks.classification import Classify
 from crnn_tutorial.tasks.text import ReadPositions, ReadText
 from crnn_tutorial.training.batches import as_batches
@@ -414,6 +415,24 @@ def test_targets_of_several_heads_are_a_dict():
             ct.evaluate(model, ct.Split(split.images, wrong))
     with pytest.raises(ValueError, match="4 images and 3 class"):
         ct.Split(split.images, {"share": split.targets["share"], "class": [0, 1, 1]})
+
+
+def test_a_reader_may_have_a_second_head_behind_it():
+    # What the texts need is asked of the layer of the reader, wherever it stands.
+    image = keras.Input((16, None, 1))
+    mask = ColumnMask()(image)
+    features = backbones.columns(image, (4,), units=2, mask=mask)
+    both = {"text": ReadText(Alphabet("ab")), "class": Classify(2)}
+    model = assemble(image, features, both)
+    images = np.random.default_rng(0).random((4, 16, 12, 1)).astype("float32")
+    targets = {"text": ["ab", "a", "", "ba"], "class": np.array([0, 1, 1, 0])}
+    history = ct.train_crnn_model(model, images, targets, 2, 2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    found = ct.evaluate(model, ct.Split(images, targets))
+    assert set(found) == {"text", "class"} and found["text"].metric == "exact match"
+    with pytest.raises(ValueError, match="1 of 4 texts are too long"):
+        long = targets | {"text": ["ab", "a", "", "abababab"]}
+        ct.train_crnn_model(model, images, long, 2, verbose=0)
 
 
 @keras.saving.register_keras_serializable("tests")
