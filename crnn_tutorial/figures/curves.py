@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from crnn_tutorial.figures.style import COLORS, look, new_figure
+from crnn_tutorial.figures.style import COLORS, looks, new_figure
 from crnn_tutorial.metrics.words import MARGIN, comparison_word
 
 
@@ -67,9 +67,8 @@ def plot_curves(
     if axes is None:
         axes = new_figure(3.2).subplots()
     ends = []
-    for k, (name, values) in enumerate(curves.items()):
+    for (name, values), style in zip(curves.items(), looks(curves), strict=True):
         y = _curve(name, values, x)
-        style = look(k)
         axes.plot(x, y, **style, markevery=max(1, len(x) // 8), label=name)
         if intervals and name in intervals:
             low, high = (_curve(name, bound, x) for bound in intervals[name])
@@ -237,9 +236,9 @@ def plot_seeds(results, evaluations=None):
     factor, unit = (100, " (%)") if percent else (1, "")
     figure = new_figure(0.9 + 0.6 * len(scores) + 0.2 * bool(own))
     axes = figure.subplots()
-    for row, name in enumerate(scores):
+    for row, (name, look) in enumerate(zip(scores, looks(scores), strict=True)):
         seeds = factor * scores[name]
-        dots = look(row) | {"linestyle": "none", "alpha": 0.6}
+        dots = look | {"linestyle": "none", "alpha": 0.6}
         axes.plot(seeds, np.full(len(seeds), row), **dots)
         axes.plot([seeds.mean()] * 2, [row - 0.25, row + 0.25], "-", color="black")
         if name in own:

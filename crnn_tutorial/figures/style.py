@@ -4,6 +4,7 @@ All are 5 inches wide and stay readable at the 360 pixels of a phone. Nothing is
 by colour alone.
 """
 
+import itertools
 import sys
 
 import matplotlib as mpl
@@ -54,11 +55,38 @@ STYLE = {
 }
 
 
-def look(k):
-    """Return colour, marker and line of the ``k``-th of several, from 0."""
-    k %= len(COLORS)
-    color = list(COLORS.values())[k]
-    return {"color": color, "marker": MARKERS[k], "linestyle": LINES[k]}
+# These look the same in every figure of the book, whoever stands beside them.
+MODELS = ["CRNN", "CNN", "order-blind", "attention"]
+
+
+def looks(names):
+    """Return a colour, a marker and a line for each of several names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What is drawn. The CRNN and its usual rivals have looks of their own, which
+        nobody else gets beside them; all others take what is left, in their order.
+
+    Returns
+    -------
+    list of dict
+        Options for ``axes.plot``.
+
+    Examples
+    --------
+    >>> from crnn_tutorial.figures.style import looks
+    >>> [one["marker"] for one in looks(["RNN", "CRNN", "order-blind"])]
+    ['v', 'o', '^']
+    """
+    own = len(MODELS) if set(names) & set(MODELS) else 0
+    free = itertools.cycle(np.roll(np.arange(len(COLORS)), -own).tolist())
+    places = [MODELS.index(n) if own and n in MODELS else next(free) for n in names]
+    colors = list(COLORS.values())
+    return [
+        {"color": colors[k], "marker": MARKERS[k], "linestyle": LINES[k]}
+        for k in places
+    ]
 
 
 def use_style():

@@ -19,9 +19,11 @@ from crnn_tutorial.figures.style import (  # noqa: E402
     COLORS,
     LINES,
     MARKERS,
+    MODELS,
     PADDING,
     STYLE,
     _sharpen,
+    looks,
 )
 
 RNG = np.random.default_rng(0)
@@ -414,3 +416,32 @@ def test_as_many_curves_as_there_are_looks():
         for line in figure.axes[0].get_lines()
     }
     assert len(looks) >= len(curves)
+
+
+class TestLooks:
+    """A model looks the same in every figure, whoever stands beside it."""
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_a_model_keeps_its_own(self, model):
+        alone = looks([model])[0]
+        for names in (["RNN", model], [model, "SVM"], ["a", "b", "c", "d", model]):
+            assert looks(names)[names.index(model)] == alone
+
+    def test_nobody_else_gets_the_look_of_a_model(self):
+        beside = ["RNN", "CRNN", "plain CNN", "SVM"]  # the CNN is not there
+        found = looks(beside)
+        assert looks(["CNN"])[0] not in found
+        assert len({one["marker"] for one in found}) == len(beside)
+
+    def test_without_a_model_all_looks_are_in_use(self):
+        found = looks("abcdefg")
+        assert [one["marker"] for one in found] == MARKERS
+        assert looks("abcdefgh")[7] == found[0]  # then from the beginning
+
+    def test_curves_and_seeds_agree(self):
+        curves = {"RNN": [1, 2], "order-blind": [2, 3]}
+        lines = ct.plot_curves([0, 1], curves, xlabel="x", ylabel="y").axes[0].lines
+        seeds = {"order-blind": [0.5, 0.6], "CRNN": [0.7, 0.8]}
+        dots = ct.plot_seeds(seeds).axes[0].lines
+        assert lines[1].get_color() == dots[0].get_color()
+        assert lines[1].get_marker() == dots[0].get_marker()
