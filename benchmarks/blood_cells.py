@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 from common import ROOT, compare, definitions, finish
-from detection import PAGE, Classic, draw
+from detection import PAGE, Classic
 
 import crnn_tutorial as ct
+from crnn_tutorial.judging.draws import draw_training
 
 BESIDE = ROOT.parent / "shared/data"
 SIZE = (96, 128)  # a fifth of the photographs: a platelet has 8 pixels
@@ -78,7 +79,7 @@ def main():
     page, cells = definitions(PAGE), load_cells()
     shape = cells.input_shape, len(cells.class_names)
     rivals = ct.rivals(ct.build_detector, *shape, **page["small"])
-    draw_cells = partial(draw, cells, validation=len(cells.validation))
+    draw_cells = partial(draw_training, cells)
     tests = {"all": cells.test}
     found = compare(
         "cells",
