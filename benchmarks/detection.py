@@ -5,10 +5,6 @@
 Writes ``results/detection.json``: "scenes", what ``ct.run_seeds`` returns, with the
 tests "all", "small" and "large", whose digits have other sizes. Beside the networks
 stands the page's rival without one, which is trained on the same scenes.
-
-A first run, of two epochs, is kept as ``results/detection_short.json``. It was too
-short to tell the rivals apart. In it, each of the four networks chose the page's
-learning rate of three on validation images; the short run takes it from there.
 """
 
 import time
@@ -16,34 +12,34 @@ from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
-from common import FEW, QUICK, SEEDS, SHORT, compare, definitions, finish
+from common import FEW, QUICK, SEEDS, compare, definitions, finish
 
 import crnn_tutorial as ct
+from crnn_tutorial.judging.draws import draw_training
 from crnn_tutorial.metrics.boxes import average_precision, box_f_score
 from crnn_tutorial.tasks.detection import as_pairs
 
 PAGE = "faq/detection"
 CLASSIC = "threshold + SVM"
+EPOCHS = 2  # half of the page's: there are many trainings
 SIZES = {"small": (12, 15), "large": (16, 28)}  # sides of the digits in pixels
 
 
 def load_scenes(scenes):
     """Return what draws the scenes of a seed, and the tests of each size."""
-    train, validation, test = len(scenes.train), 300, len(scenes.test)
-    size = scenes.input_shape[:2]
-    # More scenes to draw from, all of the digits and photographs to train on.
-    pool = ct.load_digit_scenes((3 * train, validation, test), size)
-    tests = {"all": pool.test}
+    count = len(scenes.test) // 2
+    tests = {"all": scenes.test}
     for name, sides in SIZES.items():
-        loaded = ct.load_digit_scenes((2, 2, test // 2), size, digit_sizes=sides)
+        size = scenes.input_shape[:2]
+        loaded = ct.load_digit_scenes((2, 2, count), size, digit_sizes=sides)
         tests[name] = loaded.test
-    return partial(draw, pool, count=train), tests
+    return partial(draw, scenes, validation=len(scenes.test)), tests
 
 
-def draw(pool, seed, count):
-    """Draw the scenes that a seed trains on."""
-    order = np.random.default_rng(seed).permutation(len(pool.train))
-    return replace(pool, train=pool.train[order[:count]])
+def draw(data, seed, validation):
+    """Draw the images of a seed; a few to validate are enough."""
+    drawn = draw_training(data, seed)
+    return replace(drawn, validation=drawn.validation[:validation])
 
 
 class Classic:
@@ -122,12 +118,8 @@ def only_boxes(split):
 def main():
     page = definitions(PAGE)
     draw_scenes, tests = load_scenes(page["scenes"])
-    recipe = page["recipe"] | {"evaluate_on": tests}
-    options = page["small"] | {"learning_rate": recipe["learning_rate"]}
-    rivals = ct.rivals(ct.build_detector, page["scenes"], **options)
-    if SHORT:  # chosen before, see above
-        recipe["learning_rates"] = None
-    found = compare("scenes", rivals, draw_scenes, "CRNN", **recipe)
+    recipe = page["recipe"] | {"epochs": EPOCHS, "evaluate_on": tests}
+    found = compare("scenes", page["rivals"], draw_scenes, "CRNN", **recipe)
     classic = Classic(page, only_boxes)
     classic.train(draw_scenes)
     for length in filter(None, (found, found.get("longer"))):
