@@ -157,7 +157,8 @@ def row(claim: str, one: dict, decided: dict | None) -> str:
     if decided:
         verdict = f"**{decided['verdict']}**"
         if "written" in one:
-            verdict = f"**{one['written']}** as written; read kindly {verdict}"
+            reading = "strictly" if one["written"] == "supported" else "kindly"
+            verdict = f"**{one['written']}** as written; read {reading} {verdict}"
         told.append(f"{one['asked']}: {by_how_much(decided['judgement'])}")
         told[-1] += (
             f"; {level('p', decided['p'])}, {level('adjusted', decided['adjusted'])}."
