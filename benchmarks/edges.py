@@ -66,11 +66,15 @@ def find_canny(page, validation, tests):
     found = {}
     for name, split in tests.items():
         tolerance = int(split.targets.max()) % 4
-        score = partial(page["score_canny"], tolerance=tolerance)
-        chosen = page["choose_canny"](validation[name], tolerance)
-        every = [score(split, settings) for settings in page["SETTINGS"]]
+        known = validation[name].images, validation[name].targets
+        chosen = page["choose_canny"](*known, tolerance)
+        asked = split.images, split.targets
+        every = [
+            page["score_canny"](*asked, settings, tolerance)
+            for settings in page["SETTINGS"]
+        ]
         found[name] = {
-            "Canny": score(split, chosen),
+            "Canny": every[page["SETTINGS"].index(chosen)],
             "Canny, best of all": np.max(every, axis=0),
         }
         print(f"Canny, {name}: {chosen}", flush=True)
