@@ -4,8 +4,8 @@
 
 Outlines of digits over photographs, and of the same digits on plain grey. Writes
 ``results/edges.json``: "outlines", what ``ct.run_seeds`` returns, with Canny beside the
-networks. Its tests: "photographs" and "plain" at a tolerance of one pixel, and "0 px",
-"2 px" and "3 px", the photographs at others.
+networks. Its tests: "photographs", "plain" and "coins" (crops of a photograph that has
+no digits) at a tolerance of one pixel; "0 px", "2 px" and "3 px", the first at others.
 """
 
 from dataclasses import asdict, replace
@@ -26,8 +26,19 @@ def load_pool(page):
     scenes = page["load_scenes"]((POOL, 200, 200))
     parts = {name: getattr(scenes, name) for name in ("train", "validation", "test")}
     pool = replace(scenes, **{name: lines(part) for name, part in parts.items()})
-    tests = {"photographs": pool.test, "plain": lines(page["on_plain"](scenes.test))}
+    tests = {
+        "photographs": pool.test,
+        "plain": lines(page["on_plain"](scenes.test)),
+        "coins": cut_coins(*page["load_coins"]()),
+    }
     return pool, tests, lines(page["on_plain"](scenes.validation))
+
+
+def cut_coins(photograph, truth):
+    """Cut the photograph of coins, and its outlines, into 12 crops of 48 x 48."""
+    both = np.stack([photograph, truth])[:, :144, :192].reshape(2, 3, 48, 4, 48)
+    images, edges = both.swapaxes(2, 3).reshape(2, 12, 48, 48)
+    return ct.Split(images[..., None].astype("float32"), edges.astype("uint8"))
 
 
 def lines(split):
@@ -101,6 +112,7 @@ def add(found, scores):
 
 def main():
     page = definitions("faq/edges")
+    page["ct"] = ct  # a seed draws from a pool of our own
     pool, tests, plain = load_pool(page)
     tests |= {f"{k} px": at(k, pool.test) for k in (0, 2, 3)}
     validation = dict.fromkeys(tests, pool.validation) | {"plain": plain}
