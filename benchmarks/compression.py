@@ -2,8 +2,7 @@
 
     python benchmarks/compression.py
 
-Fifteen photographs in two halves: each half is compressed by what was fitted to the
-other. Two more photographs choose the learning rates. Writes
+Eight photographs to learn from, two to choose learning rates, seven to compress. Writes
 ``results/compression.json`` in the form of ``ct.run_seeds``, and "curves": name -> bits
 per pixel and PSNR at several rates.
 """
@@ -29,7 +28,7 @@ ASKED = 0.3  # bits per pixel, on average over the training images
 LEARNING_RATE = 3e-3
 MARGIN = 0.1  # dB: what about 2 % more bits bring
 CROPS = 8 if QUICK else 64  # of a photograph, 64 x 64 pixels, to train on
-EPOCHS = 1 if QUICK else 4
+EPOCHS = 1 if QUICK else 3
 RECIPE = {"batch_size": 8, "verbose": 0}
 NETWORK = {"filters": (8, 16, 16), "units": 16}
 LADDER = (0.1, 0.15, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5)  # asked of both PCA
@@ -70,12 +69,15 @@ def crops(size, count, seed):
     ]
 
 
-def halves():
-    """Return the photographs of both halves, and those that choose learning rates."""
+def split():
+    """Return which photographs are trained on, choose learning rates, and are tested.
+
+    Of those that the package leaves for training and test together, every other one.
+    """
     photos = ct.load_photos(crops=1, seed=0)
     chooses = np.unique(photos.validation.targets)
     others = np.setdiff1d(np.arange(len(photos.class_names)), chooses)
-    return (others[::2], others[1::2]), chooses
+    return others[::2], chooses, others[1::2]
 
 
 def part(images, photographs, wanted):
@@ -169,63 +171,45 @@ class Benchmark:
 
     def __init__(self, times):
         self.epochs = times * EPOCHS
-        self.halves, self.chooses = halves()
+        self.trained, chooses, tested = split()
+        images, photographs = crops((128, 128), 1 if QUICK else 6, seed=0)
+        self.test = part(images, photographs, tested)
+        self.photographs = part(photographs, photographs, tested)
+        self.validation = part(images, photographs, chooses)
         memory = joblib.Memory(_folder(), verbose=0)
         self.fit, self.fit_pca = memory.cache(fit), memory.cache(fit_pca)
-        size, count = (128, 128), 1 if QUICK else 4
-        images, photographs = crops(size, count, seed=0)
-        self.tests = [part(images, photographs, half) for half in self.halves[::-1]]
-        tested = [part(photographs, photographs, half) for half in self.halves[::-1]]
-        self.photographs = np.concatenate(tested)
-        self.validation = part(images, photographs, self.chooses)
 
     def train_images(self, seed):
-        """Return the training crops of both halves, drawn anew for each seed."""
-        images, photographs = crops((64, 64), CROPS, seed=100 + seed)
-        return [part(images, photographs, half) for half in self.halves]
+        """Return the pieces to train on, drawn anew for each seed."""
+        return part(*crops((64, 64), CROPS, seed=100 + seed), self.trained)
+
+    def network(self, name, seed, asked, rate, tested):
+        images = self.train_images(seed)
+        return self.fit(name, images, asked, rate, self.epochs, seed, tested)
+
+    def pca(self, side, seed, tested):
+        return self.fit_pca(side, self.train_images(seed), tested)
+
+    def pillow(self, name):
+        return stack(PILLOW[name](self.test, quality=quality) for quality in QUALITIES)
 
     def choose_rates(self, names):
-        """Let each network choose its learning rate on two photographs of neither half.
+        """Let each network choose its learning rate on photographs of its own.
 
         The score is what it is better than a PCA where files are equally large.
         """
-        images = self.train_images(SEEDS[0])[0]
-        pca = self.fit_pca(8, images, self.validation)
-        rates = {}
+        seed, rates = SEEDS[0], {}
+        tried = [float(f"{LEARNING_RATE * times:.2g}") for times in RATES]
+        pca = self.pca(8, seed, self.validation)
         for name in names:
-            tried = [float(f"{LEARNING_RATE * times:.2g}") for times in RATES]
             scores = []
             for rate in tried:
-                bits, psnr, _ = self.fit(
-                    name, images, ASKED, rate, self.epochs, SEEDS[0], self.validation
-                )
+                bits, psnr, _ = self.network(name, seed, ASKED, rate, self.validation)
                 scores.append(float(np.mean(psnr - at(bits, pca))))
             chosen = tried[int(np.argmax(scores))]
             rates[name] = {"tried": tried, "validation": scores, "chosen": chosen}
             print(name, rates[name], flush=True)
         return rates
-
-    def both_halves(self, function, seed, *arguments):
-        """Fit to each half, test on the other, and join what was found by image."""
-        trained = self.train_images(seed)
-        found = [
-            function(images, *arguments, tested)
-            for images, tested in zip(trained, self.tests, strict=True)
-        ]
-        bits, psnr, *rest = zip(*found, strict=True)
-        joined = [np.concatenate(values, axis=-1) for values in (bits, psnr)]
-        return *joined, *rest
-
-    def network(self, name, seed, asked, rate):
-        options = asked, rate, self.epochs, seed
-        return self.both_halves(partial(self.fit, name), seed, *options)
-
-    def pca(self, side, seed):
-        return self.both_halves(partial(self.fit_pca, side), seed)
-
-    def pillow(self, name):
-        tests = np.concatenate(self.tests)
-        return stack(PILLOW[name](tests, quality=quality) for quality in QUALITIES)
 
 
 # ------------------------------------------------------------ judging
@@ -237,15 +221,16 @@ def score_seed(benchmark, seed, rates, pillow):
     A curve (PCA, JPEG, WebP) is read at these bits. Of a network, which has one rate,
     the small difference in bits is made good along the curve of the PCA.
     """
-    pca = benchmark.pca(8, seed)
+    tested = benchmark.test
+    pca = benchmark.pca(8, seed, tested)
     scores, costs, sizes = {}, {}, {}
     for name, rate in rates.items():
-        bits, psnr, cost = benchmark.network(name, seed, ASKED, rate["chosen"])
+        bits, psnr, cost = benchmark.network(name, seed, ASKED, rate["chosen"], tested)
         sizes[name] = bits
         scores[name] = psnr + at(sizes["CRNN"], pca) - at(bits, pca)
         costs[name] = cost
-    curves = {"PCA, 8 pixels": pca, "PCA, 16 pixels": benchmark.pca(16, seed), **pillow}
-    for name, curve in curves.items():
+    curves = {"PCA, 8 pixels": pca, "PCA, 16 pixels": benchmark.pca(16, seed, tested)}
+    for name, curve in (curves | pillow).items():
         scores[name] = at(sizes["CRNN"], curve)
     return scores, sizes, costs
 
@@ -256,21 +241,18 @@ def run(times):
     pillow = {name: benchmark.pillow(name) for name in PILLOW}
     scores, sizes, costs = (defaultdict(list) for _ in range(3))
     for seed in SEEDS:
-        for kept, found in zip(
-            (scores, sizes, costs),
-            score_seed(benchmark, seed, rates, pillow),
-            strict=True,
-        ):
-            for name, value in found.items():
+        found = score_seed(benchmark, seed, rates, pillow)
+        for kept, new in zip((scores, sizes, costs), found, strict=True):
+            for name, value in new.items():
                 kept[name].append(value)
         told = {name: round(float(one[-1].mean()), 2) for name, one in scores.items()}
         print("seed", seed, told, flush=True)
     rivals = {name: summary(name, scores, sizes, costs, rates) for name in scores}
     return {
         "settings": {
-            **{k: v for k, v in RECIPE.items() if k != "verbose"},
-            **{k: list(np.atleast_1d(v).tolist()) for k, v in NETWORK.items()},
+            "batch_size": RECIPE["batch_size"],
             "epochs": benchmark.epochs,
+            **NETWORK,
             "asked bits per pixel": ASKED,
             "crops of a photograph": CROPS,
             "redraw": True,
@@ -290,7 +272,7 @@ def summary(name, scores, sizes, costs, rates):
     means = [float(one.mean()) for one in scores[name]]
     found = {"scores": means, "mean": float(np.mean(means))}
     if name in sizes:
-        spent = [half for one in costs[name] for half in one]
+        spent = costs[name]
         found |= {
             "bits per pixel": [float(one.mean()) for one in sizes[name]],
             "parameters": spent[0]["parameters"],
@@ -319,13 +301,16 @@ def judge_all(scores, photographs):
 
 def look_at_rates(benchmark, rates, pillow):
     """Return the mean bits per pixel and PSNR of one seed at several rates."""
-    seed = SEEDS[0]
-    curves = {"PCA, 8 pixels": benchmark.pca(8, seed)}
-    curves |= {"PCA, 16 pixels": benchmark.pca(16, seed), **pillow}
+    seed, tested = SEEDS[0], benchmark.test
+    sides = {
+        f"PCA, {side} pixels": benchmark.pca(side, seed, tested) for side in (8, 16)
+    }
+    curves = sides | pillow
     for name in ("CRNN", "linear model"):
         rate = rates[name]["chosen"]
         curves[name] = stack(
-            benchmark.network(name, seed, asked, rate)[:2] for asked in LOOKED_AT
+            benchmark.network(name, seed, asked, rate, tested)[:2]
+            for asked in LOOKED_AT
         )
     return {
         name: {
