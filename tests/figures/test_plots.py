@@ -237,6 +237,13 @@ def test_the_word_of_a_stored_judgement_follows_from_its_interval():
     assert faces[0] != "white" and faces[1:] == ["white", "white"]
 
 
+def test_judgements_of_other_scores_than_shares_keep_their_unit():
+    decibels = 30 + np.random.default_rng(0).random((3, 20))
+    found = ct.judge(decibels + 0.5, decibels, margin=0.1)
+    (axes,) = ct.plot_judgements({"JPEG": found}, "CRNN minus ... (dB)").axes
+    assert axes.lines[2].get_xdata() == pytest.approx([0.5])
+
+
 def test_judgements_refuse_nothing_and_what_has_no_interval():
     with pytest.raises(ValueError, match="nothing"):
         ct.plot_judgements({})
