@@ -9,7 +9,7 @@ from exercises.reading import solution
 
 PAGE = "faq/choosing"
 
-# ------------------------------------------------------------ predict: what pooling saves
+# ------------------------------------------------------------ predict: pooling saves
 
 
 def numbers_in_keras(height, filters, pools):
@@ -25,8 +25,8 @@ def check_numbers(numbers_at_a_step):
         assert numbers_at_a_step(height, filters, pools) == numbers_in_keras(
             height, filters, pools
         ), (
-            f"{height} pixels, {filters} filters, {pools} poolings: each pooling halves "
-            "the rows and drops a half row; rows and channels are multiplied"
+            f"{height} pixels, {filters} filters, {pools} poolings: each pooling "
+            "halves the rows and drops a half row; rows and channels are multiplied"
         )
 
 
