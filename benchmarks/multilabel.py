@@ -5,8 +5,7 @@
 Scenes of digits: the CRNN with a sigmoid for each label against its usual rivals, and
 against itself with one softmax, whose shares become labels by four rules. Writes
 ``results/multilabel.json``: "sets", what ``ct.run_seeds`` returns, and "softmax" in the
-same form, each with three tests. "softmax CNN" asks the same of the CNN: it was added
-when the first results were known, in which the CRNN had not learnt enough.
+same form, each with three tests.
 """
 
 import time
@@ -19,6 +18,7 @@ from common import (
     QUICK,
     RATES,
     SEEDS,
+    SHORT,
     compare,
     definitions,
     finish,
@@ -47,11 +47,11 @@ def draw(seed):
 # ------------------------------------------------------------ the softmax
 
 
-def train_softmax(ours, seed, rate, times):
+def train_softmax(seed, rate, times):
     """Return the model, and what it says of the validation images."""
     data = draw(seed)
     ct.set_seed(seed)
-    model = PAGE["build_softmax"](PAGE["rivals"][ours])
+    model = PAGE["build_softmax"]()
     recipe = RECIPE | {"epochs": times * RECIPE["epochs"], "learning_rate": rate}
     ct.train_crnn_model(model, data.train, seed=seed, verbose=0, **recipe)
     return model, predict(model, data.validation), labels(data.validation)
@@ -65,20 +65,20 @@ def labels(split):
     return split.targets["labels"]
 
 
-def choose_rate(ours, times):
+def choose_rate(times):
     """Return the best of three rates on validation images, and all scores."""
     scores = {}
     for factor in RATES:
         rate = float(f"{RECIPE['learning_rate'] * factor:.2g}")
-        _, shares, truth = train_softmax(ours, SEEDS[0], rate, times)
+        _, shares, truth = train_softmax(SEEDS[0], rate, times)
         limit = PAGE["best_threshold"](shares, truth)
         scores[rate] = float(PAGE["exact"](shares > limit, truth).mean())
     return max(scores, key=scores.get), scores
 
 
-def answer(ours, seed, rate, times):
+def answer(seed, rate, times):
     """Return test -> rule -> right or wrong, the thresholds, and what was said."""
-    model, shares, truth = train_softmax(ours, seed, rate, times)
+    model, shares, truth = train_softmax(seed, rate, times)
     said = {name: predict(model, split) for name, split in TESTS.items()}
     rules = PAGE["make_rules"](shares, truth)
     found = {
@@ -96,13 +96,13 @@ def answer(ours, seed, rate, times):
     return found, by_count | {"all": everything}, said
 
 
-def judge_softmax(ours, sets, times=1):
-    """Judge the sigmoids against each rule, in the form of ``ct.run_seeds``."""
-    rate, tried = choose_rate(ours, times)
-    runs = [answer(ours, seed, rate, times) for seed in SEEDS]
+def judge_softmax(sets, times=1):
+    """Judge the CRNN against each rule, in the form of ``ct.run_seeds``."""
+    rate, tried = choose_rate(times)
+    runs = [answer(seed, rate, times) for seed in SEEDS]
     tests = {
         name: judge_test(
-            ours, split, sets["tests"][name], [found[name] for found, *_ in runs]
+            split, sets["tests"][name], [found[name] for found, *_ in runs]
         )
         for name, split in TESTS.items()
     }
@@ -124,12 +124,12 @@ def judge_softmax(ours, sets, times=1):
     }
 
 
-def judge_test(ours, split, sets, runs):
-    scores = {ours: ct.stored_scores(sets, ours)}
+def judge_test(split, sets, runs):
+    scores = {OURS: ct.stored_scores(sets, OURS)}
     scores |= {rule: np.stack([run[rule] for run in runs]) for rule in runs[0]}
     judged = {}
     for rule in runs[0]:
-        found = ct.judge(scores[ours], scores[rule], f"{ours} is better than {rule}")
+        found = ct.judge(scores[OURS], scores[rule], f"{OURS} is better than {rule}")
         told = {"word": found.word, "sentence": found.sentence}
         judged[rule] = {**asdict(found), **told}
     return {
@@ -148,28 +148,19 @@ def judge_test(ours, split, sets, runs):
     }
 
 
-def compare_softmax(ours, sets):
-    """Return all of one network, with the longer training where there is time."""
-    start = time.perf_counter()
-    found = {
-        **describe_run(),
-        "seeds": list(SEEDS),
-        "ours": ours,
-        **judge_softmax(ours, sets),
-    }
-    if "longer" in sets:
-        found["longer"] = judge_softmax(ours, sets["longer"], LONGER)
-    return found | {"hours": round((time.perf_counter() - start) / 3600, 4)}
-
-
 def main():
     sets = compare("sets", PAGE["rivals"], draw, OURS, **RECIPE, evaluate_on=TESTS)
-    results = {
-        "sets": sets,
-        "softmax": compare_softmax(OURS, sets),
-        "softmax CNN": compare_softmax("CNN", sets),
+    start = time.perf_counter()
+    softmax = {
+        **describe_run(),
+        "seeds": list(SEEDS),
+        "ours": OURS,
+        **judge_softmax(sets),
     }
-    finish("multilabel", results)
+    if not SHORT:
+        softmax["longer"] = judge_softmax(sets["longer"], LONGER)
+    softmax["hours"] = round((time.perf_counter() - start) / 3600, 4)
+    finish("multilabel", {"sets": sets, "softmax": softmax})
 
 
 if __name__ == "__main__":
