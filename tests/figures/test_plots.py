@@ -206,7 +206,7 @@ def test_seeds_refuse_rivals_without_scores_and_strangers(results, own):
 
 def test_judgements_show_the_interval_and_the_verdict_without_colour():
     rng = np.random.default_rng(0)
-    better = rng.random((3, 200))
+    better = 0.2 + 0.7 * rng.random((3, 200))
     judged = {
         "win": ct.judge(better, better - 0.1 - 0.01 * rng.random((3, 200))),
         "tie": vars(ct.judge(better, better)),  # as ct.run_seeds stores it
