@@ -285,15 +285,20 @@ class TestFiles:
 
     @pytest.mark.slow
     def test_training_brings_files_to_the_size_that_was_asked_for(self, photos):
-        # Asked for one bit per pixel, so short a training stays a fifth below it.
-        images, rate = photos.train.images, RATE / 2
-        ct.set_seed(0)
-        model = ct.build_compressor(
-            (None, None, 1), rate, filters=(2, 2, 4), units=2, recurrence=None
+        # On photographs with much to see: training lowers a rate, and hardly raises it.
+        left_out = "astronaut clock coffee coins flower moon rocket".split()
+        images = np.concatenate(
+            [
+                part.images[
+                    [photos.class_names[k] not in left_out for k in part.targets]
+                ]
+                for part in (photos.train, photos.validation, photos.test)
+            ]
         )
+        model = small_compressor(recurrence=None)
         ct.train_crnn_model(model, images, images, 10, 30, verbose=0)
         found = bits_per_pixel(ct.compress(model, images))
-        assert found == pytest.approx(rate, rel=0.1)
+        assert found == pytest.approx(RATE, rel=0.1)
 
     @pytest.mark.parametrize("size", [(32, 32), (17, 40), (8, 8), (5, 3)])
     def test_any_size_comes_back_as_large_as_it_was(self, size, trained):
