@@ -26,6 +26,9 @@ from .data.classics import (
     load_fashion_mnist,
     load_mnist,
 )
+from .data.degrade import (
+    degrade,
+)
 from .data.digit_clips import (
     load_direction_clips,
     load_moving_digits,
@@ -272,6 +275,7 @@ __all__ = [
     "count_multiplications",
     "data",
     "decompress",
+    "degrade",
     "detect",
     "digit_string",
     "edge_f_score",
