@@ -207,6 +207,9 @@ from .tasks.reading import (
     Reading,
     read_text,
 )
+from .tasks.restoration import (
+    build_restorer,
+)
 from .tasks.retrieval import (
     ImageIndex,
     build_embedder,
@@ -263,6 +266,7 @@ __all__ = [
     "build_multilabel_classifier",
     "build_patch_classifier",
     "build_pca_compressor",
+    "build_restorer",
     "build_rnn_model",
     "build_segmenter",
     "build_text_recognizer",
