@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from keras import layers, ops
 
-from crnn_tutorial.checks import check_images
+from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import assemble, begin, whole_numbers
@@ -113,13 +113,15 @@ class Corrected(layers.Layer):
     """The image that came, enlarged where asked for, plus what the network adds.
 
     ``call(image, correction)`` takes the image ``(batch, height, width, channels)`` and
-    four numbers for each block of two by two pixels and each channel. While it is
-    trained nothing is cut off; afterwards what lies outside of [0, 1] is.
+    four numbers for each block of two by two pixels and each channel of the answer.
+    While it is trained nothing is cut off; afterwards what lies outside of [0, 1] is.
 
     Parameters
     ----------
     enlarge : {1, 2}
         How many times larger the answer is than the image.
+    channels : int
+        Of the answer: the first ones of the image.
 
     Returns
     -------
@@ -136,25 +138,27 @@ class Corrected(layers.Layer):
     ((1, 3, 5, 1), 0.75)
     """
 
-    def __init__(self, enlarge=1, **kwargs):
+    def __init__(self, enlarge=1, channels=1, **kwargs):
         super().__init__(**kwargs)
-        self.enlarge = enlarge
+        self.enlarge, self.channels = enlarge, channels
 
     def call(self, image, correction, training=None):
+        image = image[..., : self.channels]
         image = enlarge_twice(image) if self.enlarge == 2 else image
         height, width = ops.shape(image)[1:3]
-        correction = interleave(correction, image.shape[-1])
+        correction = interleave(correction, self.channels)
         # Of an image with an odd side, half of the last blocks lies outside.
         corrected = image + correction[:, :height, :width]
         return corrected if training else ops.clip(corrected, 0.0, 1.0)
 
     def compute_output_shape(self, image_shape, correction_shape):
-        batch, *sides, channels = image_shape
+        batch, *sides, _ = image_shape
         sides = [side and self.enlarge * side for side in sides]
-        return (batch, *sides, channels)
+        return (batch, *sides, self.channels)
 
     def get_config(self):
-        return {**super().get_config(), "enlarge": self.enlarge}
+        own = {"enlarge": self.enlarge, "channels": self.channels}
+        return {**super().get_config(), **own}
 
 
 @heads.register(Corrected)
@@ -166,6 +170,8 @@ class Restore(heads.Head):
     ----------
     enlarge : {1, 2}
         How many times larger the answer is than the image.
+    channels : int
+        Of the answer.
     image : keras.KerasTensor, optional
         What came; None where a model is there already.
 
@@ -179,8 +185,9 @@ class Restore(heads.Head):
     """
 
     enlarge: int = 1
+    channels: int = 1
     image: object = None
-    loss: ClassVar[str] = "mse"
+    loss: ClassVar[str] = "mae"
     metrics: ClassVar[tuple[str, ...]] = ()
     metric_name: ClassVar[str] = "PSNR"
     takes: ClassVar[str] = "images"
@@ -188,21 +195,22 @@ class Restore(heads.Head):
     @classmethod
     def from_layer(cls, layer, shape):
         """Return the head."""
-        return cls(layer.enlarge)
+        return cls(layer.enlarge, layer.channels)
 
     def __call__(self, features, dropout=0.0):
         """Ask each place of the map for a block of two by two pixels."""
         x = layers.Dropout(dropout)(features.map) if dropout else features.map
         # Begun with zeros, the network begins with the image as it came.
         correct = layers.Conv2D(
-            4 * self.image.shape[-1],
+            4 * self.channels,
             3,
             padding="same",
             kernel_initializer="zeros",
             name="correction",
             **CHANNELS_LAST,
         )
-        return Corrected(self.enlarge, name="corrected")(self.image, correct(x))
+        corrected = Corrected(self.enlarge, self.channels, name="corrected")
+        return corrected(self.image, correct(x))
 
     def encode(self, targets):
         """Take the images as they should be, in [0, 1]."""
@@ -210,8 +218,8 @@ class Restore(heads.Head):
 
     def check(self, model, images, encoded, targets):
         """Refuse targets of another size than the answers have."""
-        height, width, channels = images.shape[1:]
-        size = (self.enlarge * height, self.enlarge * width, channels)
+        height, width = images.shape[1:3]
+        size = (self.enlarge * height, self.enlarge * width, self.channels)
         if encoded.shape[1:] != size:
             advice = ""
             if self.enlarge == 2 and any(side % 2 for side in encoded.shape[1:3]):
@@ -249,11 +257,12 @@ def build_restorer(
     input_shape,
     enlarge=1,
     *,
-    filters=(32, 48),
+    channels=None,
+    filters=(24, 48),
     units=24,
     recurrence="lstm",
     dropout=0.0,
-    learning_rate=3e-3,
+    learning_rate=2e-3,
 ):
     """Build a CRNN that takes the damage out of an image, or makes it twice as large.
 
@@ -267,6 +276,9 @@ def build_restorer(
         None: any size, also odd.
     enlarge : {1, 2}
         How many times higher and wider the answer is.
+    channels : int, optional
+        Of the answer; by default as many as the image has. What the image has beyond
+        these is only told, such as a map of where the holes are.
     filters : sequence of int
         Of the convolutions: at half the size of the answer, then each at half the size
         of the one before.
@@ -295,7 +307,8 @@ def build_restorer(
     ----------
     Zhang et al., 2017, "Beyond a Gaussian denoiser", arXiv:1608.03981, for learning the
     difference; Lim et al., 2017, "Enhanced deep residual networks for single image
-    super-resolution", arXiv:1707.02921, for blocks without normalisation.
+    super-resolution", arXiv:1707.02921, for blocks without normalisation and for the
+    mean absolute error, which is learnt sooner than the squared one.
 
     Examples
     --------
@@ -312,10 +325,17 @@ def build_restorer(
     if not counts or None in counts:
         raise ValueError(
             "filters are whole numbers above 0, one for each size of the map, such as "
-            f"(32, 48), but got {filters!r}."
+            f"(24, 48), but got {filters!r}."
+        )
+    channels = image.shape[-1] if channels is None else channels
+    if check_count("channels", channels) > image.shape[-1]:
+        raise ValueError(
+            f"The answer has at most the channels of the image, {image.shape[-1]}, but "
+            f"channels is {channels}."
         )
     features = _see(image, 2 // enlarge, counts, units, recurrence)
-    return assemble(image, features, Restore(enlarge, image), dropout, learning_rate)
+    head = Restore(enlarge, channels, image)
+    return assemble(image, features, head, dropout, learning_rate)
 
 
 def _see(image, stride, filters, units, recurrence):
@@ -342,11 +362,7 @@ def _see(image, stride, filters, units, recurrence):
 
 def _block(x, name):
     """Two convolutions with a shortcut, at the same size."""
-    import os
-    if os.environ.get("BN"):
-        y = backbones.convolve(x, x.shape[-1], f"{name}_first")
-    else:
-        y = _convolution(x.shape[-1], 3, f"{name}_first", activation="relu")(x)
+    y = _convolution(x.shape[-1], 3, f"{name}_first", activation="relu")(x)
     # Begun with zeros, a block begins as a shortcut: training bears a higher rate.
     y = _convolution(x.shape[-1], 3, f"{name}_second", initial="zeros")(y)
     return layers.Add(name=f"{name}_add")([x, y])

@@ -58,6 +58,13 @@ class TestModel:
         found = model.predict(RANDOM, verbose=0)
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
+    def test_what_is_only_told_is_no_part_of_the_answer(self):
+        model = ct.build_restorer((None, None, 3), channels=2, **SMALL)
+        told = np.repeat(RANDOM, 3, axis=-1)
+        assert model.predict(told, verbose=0).shape == (3, 9, 14, 2)
+        split = ct.Split(told, told[..., :2])
+        ct.train_crnn_model(model, split, None, 2, 1, verbose=0)
+
     def test_one_image_alone_and_a_file(self, tmp_path):
         model = ct.build_restorer((None, None, 1), enlarge=2, **SMALL)
         assert ct.predict(model, RANDOM[0]).answer.shape == (18, 28, 1)
@@ -75,6 +82,11 @@ class TestModel:
         ("options", "message"),
         [
             ({"enlarge": 3}, "enlarge is 1 or 2, but got 3"),
+            (
+                {"channels": 2},
+                "at most the channels of the image, 1, but channels is 2",
+            ),
+            ({"channels": 0}, "channels is a whole number of at least 1"),
             ({"filters": ()}, r"whole numbers above 0.*but got \(\)"),
             ({"filters": (8, 2.5)}, "whole numbers above 0"),
             ({"recurrence": "memory"}, "but got 'memory'"),
@@ -126,28 +138,25 @@ class TestTargets:
             self.train(RANDOM, RANDOM[:, :, ::-1], learning_rate=1e30)
 
 
+@pytest.fixture(scope="module")
+def denoiser():
+    """A few seconds on crops of 32 pixels."""
+    images = ct.load_photos(size=(32, 32), crops=24, channels=1).train.images
+    noisy = ct.degrade(images, "noise", 50 / 255)
+    ct.set_seed(0)
+    model = ct.build_restorer((None, None, 1), filters=(12, 16), units=8)
+    split = ct.Split(noisy, images)
+    ct.train_crnn_model(model, split, None, 4, 6, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def large():
+    images = ct.load_photos(size=(160, 256), crops=1, channels=1).test.images
+    return images, ct.degrade(images, "noise", 50 / 255, seed=1)
+
+
 class TestTraining:
-    """A few seconds on crops of 32 pixels, then whole photographs."""
-
-    @pytest.fixture(scope="class")
-    def photos(self):
-        return ct.load_photos(size=(32, 32), crops=24, channels=1)
-
-    @pytest.fixture(scope="class")
-    def denoiser(self, photos):
-        images = photos.train.images
-        noisy = ct.degrade(images, "noise", 50 / 255)
-        ct.set_seed(0)
-        model = ct.build_restorer((None, None, 1), filters=(12, 16), units=8)
-        split = ct.Split(noisy, images)
-        ct.train_crnn_model(model, split, None, 8, 6, learning_rate=0.01, verbose=0)
-        return model
-
-    @pytest.fixture(scope="class")
-    def large(self):
-        images = ct.load_photos(size=(160, 256), crops=1, channels=1).test.images
-        return images, ct.degrade(images, "noise", 50 / 255, seed=1)
-
     def test_noise_is_taken_out_of_photographs_never_seen(self, denoiser, large):
         images, noisy = large
         before = heads.of(denoiser).per_image(images, noisy).mean()
