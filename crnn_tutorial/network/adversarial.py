@@ -6,22 +6,32 @@ where gradients stop: the discriminator's loss sees the generated images as fixe
 the generator's loss sees the discriminator's weights as fixed.
 """
 
-import math
 import warnings
 
 import keras
 import numpy as np
 from keras import ops
 
-from crnn_tutorial.checks import check_images
 from crnn_tutorial.metrics.generation import frechet_distance, spread
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import heads
+from crnn_tutorial.network.adversarial_parts import (
+    IMAGES,
+    NOISE,
+    REAL,
+    StopAtNaN,
+    are_arrays,
+    as_classes,
+    check_data,
+    check_parts,
+    distances,
+    feed_of,
+    input_of,
+)
 from crnn_tutorial.network.assemble import _jit_compile
 from crnn_tutorial.network.masks import register
 
 COLLAPSED = 0.25  # of the spread of real images: below, the noise hardly matters
-NOISE, IMAGES, REAL = "noise", "images", "real"
 
 
 @register
@@ -115,7 +125,7 @@ class AdversarialModel(keras.Model):
             "head_weight": head_weight,
             "mode_seeking_weight": mode_seeking_weight,
         }
-        _check_parts(generator, discriminator, self.weights_of, average)
+        check_parts(generator, discriminator, self.weights_of, average)
         self.pixel_loss, self.average = pixel_loss, average
         self.generator, self.discriminator = generator, discriminator
         self.averaged = keras.models.clone_model(generator)
@@ -156,14 +166,14 @@ class AdversarialModel(keras.Model):
     def _draw(self, model, conditions, training, noise=None):
         count = ops.shape(keras.tree.flatten(conditions)[0])[0]
         if noise is None and self.takes_noise:
-            shape = _input_of(self.generator, NOISE).shape[1:]
+            shape = input_of(self.generator, NOISE).shape[1:]
             noise = keras.random.normal((count, *shape), seed=self.seeds)
-        return model(_feed(model, conditions, **{NOISE: noise}), training=training)
+        return model(feed_of(model, conditions, **{NOISE: noise}), training=training)
 
     @property
     def takes_noise(self):
         """Whether chance has a part in what is generated."""
-        return _input_of(self.generator, NOISE) is not None
+        return input_of(self.generator, NOISE) is not None
 
     @property
     def takes_condition(self):
@@ -192,10 +202,10 @@ class AdversarialModel(keras.Model):
             conditions = np.zeros(conditions)
         count = len(keras.tree.flatten(conditions)[0])
         if noise is None and self.takes_noise:
-            shape = _input_of(self.generator, NOISE).shape[1:]
+            shape = input_of(self.generator, NOISE).shape[1:]
             noise = np.random.default_rng(seed).standard_normal((count, *shape))
             noise = noise.astype("float32")
-        feed = _feed(self.averaged, conditions, **{NOISE: noise})
+        feed = feed_of(self.averaged, conditions, **{NOISE: noise})
         return self.averaged.predict(feed, batch_size=256, verbose=0)
 
     # ------------------------------------------------------------ the loss
@@ -241,7 +251,7 @@ class AdversarialModel(keras.Model):
     def _judge(self, images, conditions, fixed=False):
         """Return a dict of what the discriminator says; fixed: its weights stay."""
         model = self.discriminator
-        feed = _feed(model, conditions, others=images)
+        feed = feed_of(model, conditions, others=images)
         if fixed:
             weights = [ops.stop_gradient(v) for v in model.trainable_variables]
             state = model.non_trainable_variables
@@ -264,9 +274,9 @@ class AdversarialModel(keras.Model):
         if not weight or not self.takes_noise:
             return 0.0
         other = self._draw(self.generator, conditions, training=True)
-        scale = ops.mean(_distances(real, ops.roll(real, 1, axis=0)))
+        scale = ops.mean(distances(real, ops.roll(real, 1, axis=0)))
         return weight * ops.mean(
-            scale / (_distances(fake, other) + 0.1 * scale + keras.config.epsilon())
+            scale / (distances(fake, other) + 0.1 * scale + keras.config.epsilon())
         )
 
     def _track(self, generator_loss, discriminator_loss, accuracy):
@@ -315,10 +325,10 @@ class AdversarialModel(keras.Model):
         UserWarning
             If the generator has collapsed: it draws the same image whatever the noise.
         """
-        arrays = _are_arrays(x)
+        arrays = are_arrays(x)
         if arrays:
-            self._check_data(x, y)
-        watch = _StopAtNaN()
+            check_data(self, x, y)
+        watch = StopAtNaN()
         history = super().fit(x, y, callbacks=[watch, *(callbacks or ())], **options)
         watch.tell()
         if arrays and self.takes_noise:
@@ -342,7 +352,7 @@ class AdversarialModel(keras.Model):
             share of the spread of the real images (within the classes, where the
             conditions are classes); of a restorer ``psnr`` in decibels.
         """
-        self._check_data(x, y)
+        check_data(self, x, y)
         _, real, _ = self._sort(x, y)
         fake = self.generate(x if self.takes_condition else len(real))
         if not self.takes_noise:
@@ -354,7 +364,7 @@ class AdversarialModel(keras.Model):
 
     def _spread(self, conditions, real, fake):
         """Return the spread of generated images, as a share of that of real ones."""
-        classes = _as_classes(conditions) if self.takes_condition else None
+        classes = as_classes(conditions) if self.takes_condition else None
         return spread(fake, classes) / max(spread(real, classes), 1e-9)
 
     def _warn_of_collapse(self, x, y):
@@ -364,7 +374,7 @@ class AdversarialModel(keras.Model):
         conditions = few[0] if self.takes_condition else count
         one, two = (self.generate(conditions, seed=seed) for seed in (0, 1))
         apart = np.sqrt(((one - two) ** 2).sum(axis=(1, 2, 3))).mean()
-        classes = _as_classes(few[0]) if self.takes_condition else None
+        classes = as_classes(few[0]) if self.takes_condition else None
         share = apart / spread(real, classes) if count > 1 else 1.0
         if share < COLLAPSED:
             warnings.warn(
@@ -373,31 +383,6 @@ class AdversarialModel(keras.Model):
                 "mode_seeking_weight, a lower learning_rate, or train for longer.",
                 stacklevel=3,
             )
-
-    def _check_data(self, x, y):
-        """Refuse what the generator or the discriminator cannot learn from."""
-        if y is None and self.takes_condition:
-            wanted = [i.name for i in self.generator.inputs if i.name != NOISE]
-            raise ValueError(
-                f"The generator is told something ({', '.join(wanted)}): pass it, one "
-                "for each image: fit(conditions, images)."
-            )
-        if isinstance(y, dict) and IMAGES not in y:
-            raise ValueError(f'y has the real images as "images", but got {list(y)}.')
-        _, real, _ = self._sort(x, y)
-        real = check_images(real)
-        shape = self.generator.output_shape[1:]
-        if not _fits(real.shape[1:], shape):
-            raise ValueError(
-                f"The generator makes images of {shape}, but the real ones have "
-                f"{real.shape[1:]} (height, width, channels)."
-            )
-        for given in keras.tree.flatten(x):
-            if len(given) != len(real):
-                raise ValueError(
-                    f"There is one condition for each image, but got {len(given)} "
-                    f"conditions and {len(real)} images."
-                )
 
     # ------------------------------------------------------------ saving
 
@@ -419,113 +404,3 @@ class AdversarialModel(keras.Model):
             for name in ("generator", "discriminator")
         }
         return cls(**{**config, **parts})
-
-
-class _StopAtNaN(keras.callbacks.Callback):
-    """Stops when a loss is no number, and brings the last good weights back."""
-
-    def __init__(self):
-        super().__init__()
-        self.wrong, self.good = None, None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.good = epoch, self.model.get_weights()
-
-    def on_train_batch_end(self, batch, logs=None):
-        names = [name for name in logs or () if name.endswith("_loss")]
-        wrong = [name for name in names if not math.isfinite(float(logs[name]))]
-        if wrong and self.wrong is None:
-            self.wrong = f"{' and '.join(wrong)} in epoch {self.epoch + 1}, batch "
-            self.wrong += str(batch + 1)
-            self.model.stop_training = True
-
-    def tell(self):
-        """Raise, if training had to stop."""
-        if self.wrong is None:
-            return
-        self.model.set_weights(self.good)
-        self.model.optimizer.build(self.model.trainable_variables)
-        raise FloatingPointError(
-            f"No longer a number: {self.wrong}. The weights are again those of the end "
-            "of the epoch before. Compile again with a lower learning rate, or with "
-            "clipnorm=1."
-        )
-
-
-# ------------------------------------------------------------ small things
-
-
-def _distances(images, others):
-    """Return the mean absolute difference of each pair of images."""
-    return ops.mean(ops.abs(images - others), axis=(1, 2, 3))
-
-
-def _input_of(model, name):
-    """Return the input with this name, or None."""
-    return next((one for one in model.inputs if one.name == name), None)
-
-
-def _image_of(discriminator):
-    """Return the input for images: that of this name, or the first."""
-    named = _input_of(discriminator, "image")
-    return discriminator.inputs[0] if named is None else named
-
-
-def _feed(model, conditions, others=None, **named):
-    """Give each input of a model, by its name, what is meant for it.
-
-    ``others`` goes to the image's input; what has no other name is the condition.
-    """
-    given = dict(named)
-    if others is not None:
-        given[_image_of(model).name] = others
-    rest = [one.name for one in model.inputs if one.name not in given]
-    if isinstance(conditions, dict):
-        given |= {name: conditions[name] for name in rest}
-    else:
-        given |= dict.fromkeys(rest, conditions)
-    return keras.tree.map_structure(lambda one: given[one.name], model.input)
-
-
-def _are_arrays(x):
-    parts = keras.tree.flatten(x)
-    return all(isinstance(part, np.ndarray) for part in parts)
-
-
-def _as_classes(conditions):
-    """Return conditions that are whole numbers as labels, others not at all."""
-    given = np.asarray(conditions) if not isinstance(conditions, dict) else None
-    if given is None or given.dtype.kind not in "iu" or given.size != len(given):
-        return None
-    return given.ravel()
-
-
-def _fits(size, wanted):
-    return len(size) == len(wanted) and all(
-        b is None or a is None or a == b for a, b in zip(size, wanted, strict=True)
-    )
-
-
-def _check_parts(generator, discriminator, weights, average):
-    for name, model in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(model, keras.Model) or not model.built:
-            raise ValueError(
-                f"The {name} is a Keras model that is built, such as that of "
-                f"ct.build_{name}, but got {type(model).__name__}."
-            )
-    made, judged = generator.output_shape[1:], _image_of(discriminator).shape[1:]
-    if not _fits(made, judged):
-        raise ValueError(
-            f"The generator makes images of {made}, but the discriminator takes images "
-            f"of {tuple(judged)} (height, width, channels)."
-        )
-    for name, weight in weights.items():
-        if not 0 <= weight < math.inf:
-            raise ValueError(f"{name} is at least 0, but got {weight!r}.")
-    if not 0 <= average < 1:
-        raise ValueError(f"average is in [0, 1), but got {average!r}.")
-    if weights["mode_seeking_weight"] and _input_of(generator, NOISE) is None:
-        raise ValueError(
-            "mode_seeking_weight compares the images of two noises, but the generator "
-            "has no input called noise: leave it out."
-        )
