@@ -141,6 +141,14 @@ from .judging.verdict import (
 from .metrics.boxes import (
     average_precision,
 )
+from .metrics.generation import (
+    class_features,
+    class_match,
+    classes_covered,
+    frechet_distance,
+    nearest_neighbours,
+    spread,
+)
 from .metrics.keras_text import (
     CharacterErrorRate,
     ExactMatch,
@@ -155,6 +163,9 @@ from .metrics.ranking import (
 from .metrics.text import (
     character_error_rate,
     exact_match,
+)
+from .network.adversarial import (
+    AdversarialModel,
 )
 from .network.assemble import (
     load_model,
@@ -197,6 +208,10 @@ from .tasks.edges import (
 from .tasks.extend_alphabet import (
     extend_alphabet,
 )
+from .tasks.generation import (
+    build_discriminator,
+    build_generator,
+)
 from .tasks.multilabel import (
     build_multilabel_classifier,
 )
@@ -234,6 +249,7 @@ from .training.train import (
 )
 
 __all__ = [
+    "AdversarialModel",
     "Alphabet",
     "CharacterErrorRate",
     "Dataset",
@@ -259,9 +275,11 @@ __all__ = [
     "build_compressor",
     "build_crnn_model",
     "build_detector",
+    "build_discriminator",
     "build_edge_detector",
     "build_embedder",
     "build_fixed_length_reader",
+    "build_generator",
     "build_lstm_model",
     "build_multilabel_classifier",
     "build_patch_classifier",
@@ -274,6 +292,9 @@ __all__ = [
     "build_video_cnn",
     "character_error_rate",
     "checks",
+    "class_features",
+    "class_match",
+    "classes_covered",
     "compare",
     "compress",
     "count_multiplications",
@@ -289,6 +310,7 @@ __all__ = [
     "export_model",
     "extend_alphabet",
     "figures",
+    "frechet_distance",
     "from_patches",
     "interval",
     "judge",
@@ -315,6 +337,7 @@ __all__ = [
     "mean_iou",
     "metrics",
     "nearest_class_mean",
+    "nearest_neighbours",
     "network",
     "normalize",
     "notebook",
@@ -342,6 +365,7 @@ __all__ = [
     "setup",
     "show_error",
     "show_source",
+    "spread",
     "stored_scores",
     "tasks",
     "to_patches",
