@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import nbformat
@@ -147,6 +147,34 @@ def compare(title, builders, data, ours, **recipe):
         make = _make_few(data)
     print(f"{title}:", flush=True)
     return ct.run_seeds(lambda _: builders, make, ours=ours, **options | recipe)
+
+
+def beside(found, scores, **options):
+    """Put rivals that know no seed beside what ``ct.run_seeds`` found, and judge.
+
+    Parameters
+    ----------
+    found : dict
+        With several tests, from ``ct.run_seeds``. The first is the main one.
+    scores : dict
+        Test -> rival -> the score of each image.
+    **options
+        For ``ct.judge``; the clusters are those that were stored.
+    """
+    for test, one in found["tests"].items():
+        ours = ct.stored_scores(one, found.get("ours", "CRNN"))
+        for name, score in scores[test].items():
+            claim = f"CRNN is better than {name}"
+            judged = ct.judge(
+                ours, score, claim, clusters=one.get("clusters"), **options
+            )
+            told = {"word": judged.word, "sentence": judged.sentence}
+            one["judgements"][name] = {**asdict(judged), **told}
+            one["rivals"][name] = {
+                "scores": [float(score.mean())] * len(SEEDS),
+                "mean": float(score.mean()),
+                "packed": [score.round(4).tolist()],
+            }
 
 
 def _make_few(data):
