@@ -135,7 +135,8 @@ class TestTargets:
 
     def test_a_loss_that_is_no_number_stops_the_training(self):
         with pytest.raises(FloatingPointError, match="loss became"):
-            self.train(RANDOM, RANDOM[:, :, ::-1], learning_rate=1e30)
+            many = np.tile(RANDOM, (4, 1, 1, 1))
+            self.train(many, many[:, :, ::-1], learning_rate=1e30)
 
 
 @pytest.fixture(scope="module")
