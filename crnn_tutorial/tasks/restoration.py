@@ -261,6 +261,7 @@ def build_restorer(
     filters=(24, 48),
     units=24,
     recurrence="lstm",
+    memory=8,
     dropout=0.0,
     learning_rate=2e-3,
 ):
@@ -287,6 +288,10 @@ def build_restorer(
     recurrence : str
         How the places of that map see each other: ``"lstm"``, or one of the controls
         that ``connect_places`` names.
+    memory : int or None
+        In a larger image the LSTM remembers so many places of the smallest map (8 are
+        32 pixels with two filters), so that images of any size have no seams. Train on
+        crops that are not much larger. None: without an end.
     dropout : float
         Share of features dropped before the last layer, in [0, 1).
     learning_rate : float
@@ -333,12 +338,13 @@ def build_restorer(
             f"The answer has at most the channels of the image, {image.shape[-1]}, but "
             f"channels is {channels}."
         )
-    features = _see(image, 2 // enlarge, counts, units, recurrence)
+    memory = memory and check_count("memory", memory)
+    features = _see(image, 2 // enlarge, counts, units, recurrence, memory)
     head = Restore(enlarge, channels, image)
     return assemble(image, features, head, dropout, learning_rate)
 
 
-def _see(image, stride, filters, units, recurrence):
+def _see(image, stride, filters, units, recurrence, memory):
     """Look at an image at half its size, a quarter, ..., and put all together."""
     x, skips = image, []
     for level, count in enumerate(filters, start=1):
@@ -349,7 +355,7 @@ def _see(image, stride, filters, units, recurrence):
         skips.append(x)
         stride = 2
     skips.pop()
-    places = backbones.connect_places(x, recurrence, units)
+    places = backbones.connect_places(x, recurrence, units, memory=memory)
     places = layers.Dense(filters[-1], name="leave_places")(places)
     x = _block(layers.Add(name="join_places")([x, places]), "places")
     for level, skip in reversed(list(enumerate(skips, start=1))):

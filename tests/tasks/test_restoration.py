@@ -8,6 +8,7 @@ from PIL import Image
 import crnn_tutorial as ct
 from crnn_tutorial.data.degrade import resample
 from crnn_tutorial.network import heads
+from crnn_tutorial.network.layers import ScanRows
 from crnn_tutorial.tasks.restoration import (
     Corrected,
     Restore,
@@ -87,6 +88,7 @@ class TestModel:
                 "at most the channels of the image, 1, but channels is 2",
             ),
             ({"channels": 0}, "channels is a whole number of at least 1"),
+            ({"memory": -1}, "memory is a whole number of at least 1"),
             ({"filters": ()}, r"whole numbers above 0.*but got \(\)"),
             ({"filters": (8, 2.5)}, "whole numbers above 0"),
             ({"recurrence": "memory"}, "but got 'memory'"),
@@ -157,6 +159,35 @@ def large():
     return images, ct.degrade(images, "noise", 50 / 255, seed=1)
 
 
+class TestMemory:
+    """Of one line of a map: each place by itself, as `ScanRows` would have it."""
+
+    @pytest.mark.parametrize("along", ["width", "height"])
+    @pytest.mark.parametrize("memory", [1, 3, 9, 20])
+    def test_each_place_hears_of_its_window_only(self, along, memory):
+        features = np.random.default_rng(0).random((2, 9, 9, 4), dtype="float32")
+        layer = ScanRows(3, along, memory)
+        limited = convert_to_numpy(layer(features))
+        for place in range(9):
+            near = slice(max(0, place - memory + 1), place + memory)
+            cut = features[:, near] if along == "height" else features[:, :, near]
+            whole = convert_to_numpy(layer(cut, training=True))
+            at = place - near.start
+            lines = (whole[:, at], limited[:, place])
+            if along == "width":
+                lines = (whole[:, :, at], limited[:, :, place])
+            np.testing.assert_allclose(*lines, atol=1e-6)
+
+    def test_what_is_trained_is_the_whole_line(self):
+        features = np.random.default_rng(0).random((2, 5, 9, 4), dtype="float32")
+        layer, endless = ScanRows(3, memory=2), ScanRows(3)
+        endless.build(features.shape)
+        layer.build(features.shape)
+        layer.set_weights(endless.get_weights())
+        trained = convert_to_numpy(layer(features, training=True))
+        assert np.array_equal(trained, convert_to_numpy(endless(features)))
+
+
 class TestTraining:
     def test_noise_is_taken_out_of_photographs_never_seen(self, denoiser, large):
         images, noisy = large
@@ -165,15 +196,27 @@ class TestTraining:
         assert score > before + 6
 
     def test_whole_and_in_tiles_agree_far_from_the_cut(self, denoiser, large):
-        """The field of a recurrence has no end, but what it remembers fades."""
+        """The field of a recurrence has no end; its memory gives it one."""
         _, noisy = large
         whole = denoiser.predict(noisy, verbose=0)
         left = denoiser.predict(noisy[:, :, :128], verbose=0)
         right = denoiser.predict(noisy[:, :, 128:], verbose=0)
         apart = np.abs(np.concatenate([left, right], axis=2) - whole)
         assert apart[:, :, 120:136].max() > 1 / 255  # it does look across the cut
-        assert apart[:, :, :64].max() < 1 / 255
-        assert apart[:, :, 192:].max() < 1 / 255
+        # 8 places of 4 pixels of memory, and what the convolutions see beside them.
+        assert apart[:, :, :64].max() < 1e-5
+        assert apart[:, :, 192:].max() < 1e-5
+
+    def test_without_a_limit_what_is_remembered_has_no_end(self, denoiser, large):
+        _, noisy = large
+        options = {"filters": (12, 16), "units": 8, "memory": None}
+        endless = ct.build_restorer((None, None, 1), **options)
+        endless.set_weights(denoiser.get_weights())
+        other = noisy.copy()
+        other[:, :, 192:] = 0
+        for model, near in ((denoiser, True), (endless, False)):
+            apart = model.predict(noisy, verbose=0) - model.predict(other, verbose=0)
+            assert (np.abs(apart[:, :, :128]).max() < 1e-6) == near
 
     def test_a_size_that_never_came_is_no_worse(self, denoiser, large):
         images, noisy = large
