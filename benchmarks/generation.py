@@ -3,10 +3,10 @@
     python benchmarks/generation.py
 
 Generators of equal size, trained equally long on digits that each seed draws anew, all
-against the same kind of discriminator. Writes ``results/generation.json`` in the form of
-``ct.run_seeds``. A score belongs to a class: minus the logarithm of the Fréchet distance
-between 100 generated images of it and its test images, in the features of a classifier
-that no generator ever saw. So a difference of 0.1 is about a tenth of the distance.
+against the same discriminator. Writes ``results/generation.json`` in the form of
+``ct.run_seeds``. A score belongs to a class: minus the logarithm of the Fréchet
+distance between 100 generated images of it and its test images, in the features of a
+classifier that no generator ever saw. So 0.1 is about a tenth of the distance.
 
 Each training is one call of ``train_one(name, seed, rate, epochs)``, and is kept.
 """
@@ -62,7 +62,7 @@ def build_generator(name):
     fixed = {"recurrence": recurrence, "filters": (32,)}
     if recurrence == "attention":  # two heads share the units
         return ct.build_generator(*arguments, units=26, **fixed)
-    return ct.match_parameters(ct.build_generator, crnn, *arguments, **fixed).model
+    return ct.match_parameters(ct.build_generator, crnn, *arguments, **fixed).builder()
 
 
 def build_discriminator(name):

@@ -365,6 +365,8 @@ class AdversarialModel(keras.Model):
         check_data(self, x, y)
         _, real, _ = self._sort(x, y)
         fake = self.generate(x if self.takes_condition else len(real))
+        if not np.isfinite(fake).all():  # `fit` is about to say so
+            return {}
         if not self.takes_noise:
             return {"psnr": float(psnr_per_image(real, fake).mean())}
         return {

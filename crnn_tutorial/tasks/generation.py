@@ -345,7 +345,7 @@ def build_discriminator(
     >>> ct.build_discriminator((8, 8, 1)).output_shape
     (None, 1)
     >>> both = ct.build_discriminator((8, 8, 1), heads={"digit": Classify(10)})
-    >>> sorted(both.output_shape)
+    >>> sorted(both.output)
     ['digit', 'real']
     """
     image, *_ = begin(image_shape, None, free=("height", "width"))

@@ -116,18 +116,19 @@ def test_a_discriminator_alone_tells_digits_from_noise(recurrence):
     assert model.layers[-1].name == "logits"
 
 
-def test_other_heads_stand_beside_real_or_generated():
-    others = {"digit": Classify(10), "mask": Segment(3)}
-    model = ct.build_discriminator((16, 16, 1), others, **SMALL)
+@pytest.mark.parametrize(
+    ("head", "shape"), [(Classify(10), (2, 10)), (Segment(3), (2, 16, 16, 3))]
+)
+def test_other_heads_stand_beside_real_or_generated(head, shape):
+    model = ct.build_discriminator((16, 16, 1), {"other": head}, **SMALL)
     said = model.predict(np.zeros((2, 16, 16, 1)), verbose=0)
-    shapes = {name: one.shape for name, one in said.items()}
-    assert shapes == {"real": (2, 1), "digit": (2, 10), "mask": (2, 16, 16, 3)}
-    found = heads.of(model)
-    assert {n: type(h) for n, h in found.heads.items()} == {
-        "real": RealOrGenerated,
-        "digit": Classify,
-        "mask": Segment,
+    assert {name: one.shape for name, one in said.items()} == {
+        "real": (2, 1),
+        "other": shape,
     }
+    found = heads.of(model)
+    assert isinstance(found["real"], RealOrGenerated)
+    assert repr(found["other"]) == repr(head)
 
 
 def test_what_an_image_should_show_changes_its_score():
