@@ -27,7 +27,7 @@ from crnn_tutorial.judging.draws import draw_training
 from crnn_tutorial.judging.results import describe_run
 
 SHAPE, CLASSES, NOISE = (8, 8, 1), 10, 32
-LEARNING_RATE = 4e-3
+LEARNING_RATE = 6e-3
 MARGIN = 0.1  # of the logarithm: a tenth of the distance
 EPOCHS = 1 if QUICK else 60
 LOOKS = 1 if QUICK else 10  # at the samples, while training
@@ -60,14 +60,12 @@ def build_generator(name):
     if recurrence in ("lstm", None):  # a DCGAN has exactly as many, by its shapes
         return ct.build_generator(*arguments, units=32, recurrence=recurrence)
     fixed = {"recurrence": recurrence, "filters": (32,)}
-    if recurrence == "attention":  # two heads share the units
-        return ct.build_generator(*arguments, units=26, **fixed)
     return ct.match_parameters(ct.build_generator, crnn, *arguments, **fixed).builder()
 
 
 def build_discriminator(name):
     """Build the discriminator, which is the same for all but two recipes."""
-    options = {"filters": (48,), "recurrence": None}
+    options = {"filters": (32,), "recurrence": None}
     if name == "CRNN discriminator":
         options |= {"recurrence": "lstm", "units": 16}
     if name == "limited kernels":
