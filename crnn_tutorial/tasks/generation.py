@@ -205,8 +205,8 @@ def build_generator(
         With it the generator also takes the class that an image shall show, in an input
         called ``condition``.
     filters : sequence of int, optional
-        One block for each number; each doubles the map. The sides of the image are
-        multiples of ``2 ** len(filters)``.
+        One block for each number, from the smallest map on; each doubles it. The sides
+        of the image are multiples of ``2 ** len(filters)``.
     units : int
         Width of the recurrence.
     recurrence : str or None
@@ -281,6 +281,8 @@ def _normalize_and_activate(x, name):
 
 def _check_blocks(filters, height, width):
     """Return the filters, or say what is wrong with them or with the image."""
+    if filters is None:  # the smallest map comes first here, and has most channels
+        filters = backbones.default_filters(height, width)[::-1]
     filters = check_filters(filters, height, width)
     factor = 2 ** len(filters)
     if height % factor or width % factor:
