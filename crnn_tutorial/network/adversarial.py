@@ -6,8 +6,6 @@ where gradients stop: the discriminator's loss sees the generated images as fixe
 the generator's loss sees the discriminator's weights as fixed.
 """
 
-import warnings
-
 import keras
 import numpy as np
 from keras import ops
@@ -16,7 +14,6 @@ from crnn_tutorial.metrics.generation import frechet_distance, spread
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.adversarial_parts import (
-    IMAGES,
     NOISE,
     REAL,
     StopAtNaN,
@@ -27,11 +24,11 @@ from crnn_tutorial.network.adversarial_parts import (
     distances,
     feed_of,
     input_of,
+    real_of,
+    warn_of_collapse,
 )
 from crnn_tutorial.network.assemble import _jit_compile
 from crnn_tutorial.network.masks import register
-
-COLLAPSED = 0.25  # of the spread of real images: below, the noise hardly matters
 
 
 @register
@@ -244,7 +241,7 @@ class AdversarialModel(keras.Model):
         """Return what the generator was told, the real images, the heads' targets."""
         if y is None:
             return x, x, {}
-        real = y[IMAGES] if isinstance(y, dict) else y
+        real = real_of(x, y)
         given = y if isinstance(y, dict) else {}
         return x, real, {name: given.get(name, x) for name in self._other_heads()}
 
@@ -342,7 +339,7 @@ class AdversarialModel(keras.Model):
         history = super().fit(x, y, callbacks=[watch, *(callbacks or ())], **options)
         watch.tell()
         if arrays and self.takes_noise:
-            self._warn_of_collapse(x, y)
+            warn_of_collapse(self, x, y)
         return history
 
     def evaluate(self, x=None, y=None, verbose=0, **ignored):
@@ -363,41 +360,17 @@ class AdversarialModel(keras.Model):
             conditions are classes); of a restorer ``psnr`` in decibels.
         """
         check_data(self, x, y)
-        _, real, _ = self._sort(x, y)
+        real = real_of(x, y)
         fake = self.generate(x if self.takes_condition else len(real))
         if not np.isfinite(fake).all():  # `fit` is about to say so
             return {}
+        classes = as_classes(x) if self.takes_condition else None
         if not self.takes_noise:
             return {"psnr": float(psnr_per_image(real, fake).mean())}
         return {
             "frechet_distance": frechet_distance(real, fake, self.features),
-            "spread": self._spread(x, real, fake),
+            "spread": spread(fake, classes) / max(spread(real, classes), 1e-9),
         }
-
-    def _spread(self, conditions, real, fake):
-        """Return the spread of generated images, as a share of that of real ones."""
-        classes = as_classes(conditions) if self.takes_condition else None
-        return spread(fake, classes) / max(spread(real, classes), 1e-9)
-
-    def _warn_of_collapse(self, x, y):
-        few = [
-            None if part is None else keras.tree.map_structure(lambda a: a[:256], part)
-            for part in (x, y)
-        ]
-        _, real, _ = self._sort(*few)
-        count = len(real)
-        conditions = few[0] if self.takes_condition else count
-        one, two = (self.generate(conditions, seed=seed) for seed in (0, 1))
-        apart = np.sqrt(((one - two) ** 2).sum(axis=(1, 2, 3))).mean()
-        classes = as_classes(few[0]) if self.takes_condition else None
-        share = apart / spread(real, classes) if count > 1 else 1.0
-        if share < COLLAPSED:
-            warnings.warn(
-                "The generator has collapsed: two noises give images that lie "
-                f"{share:.0%} as far apart as real ones do. Try a higher "
-                "mode_seeking_weight, a lower learning_rate, or train for longer.",
-                stacklevel=3,
-            )
 
     # ------------------------------------------------------------ saving
 

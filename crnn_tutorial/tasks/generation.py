@@ -8,7 +8,11 @@ import numpy as np
 from keras import layers, ops
 
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.network import backbones, heads
+from crnn_tutorial.network import (
+    adversarial,  # noqa: F401 (loading knows its class)
+    backbones,
+    heads,
+)
 from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.masks import CHANNELS_LAST, register

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import crnn_tutorial as ct
-from crnn_tutorial.network.adversarial_parts import StopAtNaN, feed_of
+from crnn_tutorial.network.adversarial_parts import StopAtNaN, feed_of, warn_of_collapse
 from crnn_tutorial.tasks.classification import Classify
 
 SIZE = (8, 8, 1)
@@ -215,7 +215,7 @@ def test_a_generator_whose_noise_matters_is_not_called_collapsed(digits):
     model.generate = lambda count, seed: images[seed * 5 :][:count]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model._warn_of_collapse(images[:50], None)
+        warn_of_collapse(model, images[:50], None)
 
 
 @pytest.mark.parametrize("guilty", ["generator_loss", "discriminator_loss"])
