@@ -1,6 +1,6 @@
 """How good generated images are: near to real ones, different from each other, new."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -176,7 +176,8 @@ def classes_covered(classifier, images):
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-class Neighbours(NamedTuple):
+@dataclass(frozen=True)
+class Neighbours:
     """The nearest of some images to each of others.
 
     Parameters
