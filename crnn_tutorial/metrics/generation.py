@@ -1,6 +1,6 @@
 """How good generated images are: near to real ones, different from each other, new."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -137,8 +137,8 @@ def class_match(classifier, images, classes):
     >>> import numpy as np
     >>> import crnn_tutorial as ct
     >>> classifier = ct.build_crnn_model((8, 8, 1), num_classes=10)
-    >>> ct.class_match(classifier, np.zeros((3, 8, 8, 1)), [0, 1, 2]).sum() <= 1
-    True
+    >>> ct.class_match(classifier, np.zeros((3, 8, 8, 1)), [0, 1, 2]).shape
+    (3,)
     """
     images = check_images(images, classes)
     found = classifier.predict(images, verbose=0).argmax(axis=-1)
@@ -176,7 +176,8 @@ def classes_covered(classifier, images):
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-class Neighbours(NamedTuple):
+@dataclass(frozen=True)
+class Neighbours:
     """The nearest of some images to each of others.
 
     Parameters

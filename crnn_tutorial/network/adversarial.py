@@ -6,8 +6,6 @@ where gradients stop: the discriminator's loss sees the generated images as fixe
 the generator's loss sees the discriminator's weights as fixed.
 """
 
-import warnings
-
 import keras
 import numpy as np
 from keras import ops
@@ -16,7 +14,6 @@ from crnn_tutorial.metrics.generation import frechet_distance, spread
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.adversarial_parts import (
-    IMAGES,
     NOISE,
     REAL,
     StopAtNaN,
@@ -27,11 +24,11 @@ from crnn_tutorial.network.adversarial_parts import (
     distances,
     feed_of,
     input_of,
+    real_of,
+    warn_of_collapse,
 )
 from crnn_tutorial.network.assemble import _jit_compile
 from crnn_tutorial.network.masks import register
-
-COLLAPSED = 0.25  # of the spread of real images: below, the noise hardly matters
 
 
 @register
@@ -119,13 +116,13 @@ class AdversarialModel(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.weights_of = {
+        self.terms = {
             "pixel_weight": pixel_weight,
             "adversarial_weight": adversarial_weight,
             "head_weight": head_weight,
             "mode_seeking_weight": mode_seeking_weight,
         }
-        check_parts(generator, discriminator, self.weights_of, average)
+        check_parts(generator, discriminator, self.terms, average)
         self.pixel_loss, self.average = pixel_loss, average
         self.generator, self.discriminator = generator, discriminator
         self.averaged = keras.models.clone_model(generator)
@@ -138,14 +135,14 @@ class AdversarialModel(keras.Model):
             self._trackers[name] = keras.metrics.Mean(name=name)
         self.built = True
         self.compile(
-            optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.5),
+            optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.99),
             jit_compile=_jit_compile(),
         )
         self.optimizer.build(self.trainable_variables)
 
     def _names(self):
         yield from ("generator_loss", "discriminator_loss", "discriminator_accuracy")
-        if self.weights_of["pixel_weight"]:
+        if self.terms["pixel_weight"]:
             yield "pixel_loss"
         yield from (f"{name}_loss" for name in self._other_heads())
 
@@ -215,14 +212,14 @@ class AdversarialModel(keras.Model):
     ):
         """Return the sum of what both lose; gradients reach only whose loss it is."""
         conditions, real, targets = self._sort(x, y)
-        on_real = self._judge(real, conditions)
-        on_fake = self._judge(ops.stop_gradient(y_pred), conditions)
+        fixed = ops.stop_gradient(y_pred)
+        on_real, on_fake = self._judge_both(real, fixed, conditions)
         # The same judgement, but its gradient ends in the image.
         seen = self._judge(y_pred, conditions, fixed=True)
         discriminator_loss = ops.mean(
             ops.softplus(-on_real[REAL]) + ops.softplus(on_fake[REAL])
         )
-        generator_loss = self.weights_of["adversarial_weight"] * ops.mean(
+        generator_loss = self.terms["adversarial_weight"] * ops.mean(
             ops.softplus(-seen[REAL])
         )
         for name, head in self._other_heads().items():
@@ -231,7 +228,7 @@ class AdversarialModel(keras.Model):
             self._trackers[f"{name}_loss"].update_state(on_this)
             discriminator_loss += on_this
             wanted = ops.mean(loss(targets[name], seen[name]))
-            generator_loss += self.weights_of["head_weight"] * wanted
+            generator_loss += self.terms["head_weight"] * wanted
         generator_loss += self._compare(real, y_pred)
         generator_loss += self._seek_modes(real, conditions, y_pred)
         right = [ops.mean(ops.cast(on_real[REAL] > 0, "float32"))]
@@ -244,7 +241,7 @@ class AdversarialModel(keras.Model):
         """Return what the generator was told, the real images, the heads' targets."""
         if y is None:
             return x, x, {}
-        real = y[IMAGES] if isinstance(y, dict) else y
+        real = real_of(x, y)
         given = y if isinstance(y, dict) else {}
         return x, real, {name: given.get(name, x) for name in self._other_heads()}
 
@@ -260,8 +257,18 @@ class AdversarialModel(keras.Model):
             said = model(feed, training=True)
         return said if isinstance(said, dict) else {REAL: said}
 
+    def _judge_both(self, real, fake, conditions):
+        """Judge real and generated images in one batch, which costs less than two."""
+        twice = keras.tree.map_structure(lambda c: ops.concatenate([c, c]), conditions)
+        said = self._judge(ops.concatenate([real, fake]), twice)
+        count = ops.shape(real)[0]
+        return (
+            {name: one[part] for name, one in said.items()}
+            for part in (slice(None, count), slice(count, None))
+        )
+
     def _compare(self, real, fake):
-        weight = self.weights_of["pixel_weight"]
+        weight = self.terms["pixel_weight"]
         if not weight:
             return 0.0
         loss = ops.mean(keras.losses.get(self.pixel_loss)(real, fake))
@@ -270,7 +277,7 @@ class AdversarialModel(keras.Model):
 
     def _seek_modes(self, real, conditions, fake):
         """Return a price for two noises that give nearly the same image."""
-        weight = self.weights_of["mode_seeking_weight"]
+        weight = self.terms["mode_seeking_weight"]
         if not weight or not self.takes_noise:
             return 0.0
         other = self._draw(self.generator, conditions, training=True)
@@ -332,7 +339,7 @@ class AdversarialModel(keras.Model):
         history = super().fit(x, y, callbacks=[watch, *(callbacks or ())], **options)
         watch.tell()
         if arrays and self.takes_noise:
-            self._warn_of_collapse(x, y)
+            warn_of_collapse(self, x, y)
         return history
 
     def evaluate(self, x=None, y=None, verbose=0, **ignored):
@@ -353,36 +360,17 @@ class AdversarialModel(keras.Model):
             conditions are classes); of a restorer ``psnr`` in decibels.
         """
         check_data(self, x, y)
-        _, real, _ = self._sort(x, y)
+        real = real_of(x, y)
         fake = self.generate(x if self.takes_condition else len(real))
+        if not np.isfinite(fake).all():  # `fit` is about to say so
+            return {}
+        classes = as_classes(x) if self.takes_condition else None
         if not self.takes_noise:
             return {"psnr": float(psnr_per_image(real, fake).mean())}
         return {
             "frechet_distance": frechet_distance(real, fake, self.features),
-            "spread": self._spread(x, real, fake),
+            "spread": spread(fake, classes) / max(spread(real, classes), 1e-9),
         }
-
-    def _spread(self, conditions, real, fake):
-        """Return the spread of generated images, as a share of that of real ones."""
-        classes = as_classes(conditions) if self.takes_condition else None
-        return spread(fake, classes) / max(spread(real, classes), 1e-9)
-
-    def _warn_of_collapse(self, x, y):
-        few = keras.tree.map_structure(lambda a: a[:256], (x, y))
-        _, real, _ = self._sort(*few)
-        count = len(real)
-        conditions = few[0] if self.takes_condition else count
-        one, two = (self.generate(conditions, seed=seed) for seed in (0, 1))
-        apart = np.sqrt(((one - two) ** 2).sum(axis=(1, 2, 3))).mean()
-        classes = as_classes(few[0]) if self.takes_condition else None
-        share = apart / spread(real, classes) if count > 1 else 1.0
-        if share < COLLAPSED:
-            warnings.warn(
-                "The generator has collapsed: two noises give images that lie "
-                f"{share:.0%} as far apart as real ones do. Try a higher "
-                "mode_seeking_weight, a lower learning_rate, or train for longer.",
-                stacklevel=3,
-            )
 
     # ------------------------------------------------------------ saving
 
@@ -394,7 +382,15 @@ class AdversarialModel(keras.Model):
         }
         own = {"average": self.average, "pixel_loss": self.pixel_loss}
         name = {"name": self.name}
-        return name | parts | self.weights_of | own
+        return name | parts | self.terms | own
+
+    def save_own_variables(self, store):
+        """Save how far the noise has come: a training that goes on draws new noise."""
+        store["noise"] = ops.convert_to_numpy(self.seeds.state)
+
+    def load_own_variables(self, store):
+        """Go on where the noise stood."""
+        self.seeds.state.assign(np.asarray(store["noise"]))
 
     @classmethod
     def from_config(cls, config):

@@ -1,13 +1,16 @@
 """What an adversarial model is made of and fed with, and what it refuses."""
 
 import math
+import warnings
 
 import keras
 import numpy as np
 from keras import ops
 
 from crnn_tutorial.checks import check_images
+from crnn_tutorial.metrics.generation import spread
 
+COLLAPSED = 0.25  # of the spread of real images: below, the noise hardly matters
 NOISE, IMAGES, REAL = "noise", "images", "real"
 
 
@@ -89,6 +92,38 @@ def check_parts(generator, discriminator, weights, average):
         )
 
 
+def real_of(x, y):
+    """Return the real images of what ``fit`` takes."""
+    if y is None:
+        return x
+    return y[IMAGES] if isinstance(y, dict) else y
+
+
+def warn_of_collapse(model, x, y):
+    """Warn where two noises give nearly the same image for the same condition."""
+    few = [
+        None if part is None else keras.tree.map_structure(lambda a: a[:256], part)
+        for part in (x, y)
+    ]
+    real = real_of(*few)
+    if len(real) < 2:
+        return
+    told = few[0] if model.takes_condition else len(real)
+    one, two = (model.generate(told, seed=seed) for seed in (0, 1))
+    apart = np.sqrt(((one - two) ** 2).sum(axis=(1, 2, 3))).mean()
+    classes = as_classes(few[0]) if model.takes_condition else None
+    if classes is not None and len(np.unique(classes)) == len(classes):
+        classes = None  # no two of one class
+    share = apart / spread(real, classes)
+    if share < COLLAPSED:
+        warnings.warn(
+            "The generator has collapsed: two noises give images that lie "
+            f"{share:.0%} as far apart as real ones do. Try a higher "
+            "mode_seeking_weight, a lower learning_rate, or train for longer.",
+            stacklevel=4,
+        )
+
+
 def check_data(model, x, y):
     """Refuse what a generator or a discriminator cannot learn from."""
     generator = model.generator
@@ -100,7 +135,7 @@ def check_data(model, x, y):
         )
     if isinstance(y, dict) and IMAGES not in y:
         raise ValueError(f'y has the real images as "images", but got {list(y)}.')
-    real = check_images(x if y is None else y[IMAGES] if isinstance(y, dict) else y)
+    real = check_images(real_of(x, y))
     if not _fits(real.shape[1:], generator.output_shape[1:]):
         raise ValueError(
             f"The generator makes images of {generator.output_shape[1:]}, but the real "

@@ -8,7 +8,11 @@ import numpy as np
 from keras import layers, ops
 
 from crnn_tutorial.checks import check_count
-from crnn_tutorial.network import backbones, heads
+from crnn_tutorial.network import (
+    adversarial,  # noqa: F401 (loading knows its class)
+    backbones,
+    heads,
+)
 from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
@@ -67,8 +71,8 @@ class SequenceToMap(layers.Layer):
 class LimitStretch(keras.constraints.Constraint):
     """Keep a kernel from stretching any input by more than a factor.
 
-    A discriminator whose score climbs steeply between real and generated images teaches
-    a generator nothing; this keeps it gentle. It is spectral normalisation after each
+    A discriminator whose score is the same around every generated image teaches a
+    generator nothing; a gentle slope does. This is spectral normalisation after each
     step instead of within it, without a state of its own.
 
     Parameters
@@ -113,39 +117,6 @@ class LimitStretch(keras.constraints.Constraint):
 
 
 @register
-class BatchSpread(layers.Layer):
-    """Add to each row of features how far the rows of the batch differ from each other.
-
-    A discriminator that sees this notices a generator which draws the same image again
-    and again.
-
-    Returns
-    -------
-    tensor
-        ``(batch, features + 1)``.
-
-    References
-    ----------
-    Karras et al., 2018, "Progressive growing of GANs", arXiv:1710.10196, section 3.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from crnn_tutorial.tasks.generation import BatchSpread
-    >>> np.array(BatchSpread()(np.array([[1.0, 0.0], [3.0, 0.0]]))).round(3).tolist()
-    [[1.0, 0.0, 0.5], [3.0, 0.0, 0.5]]
-    """
-
-    def call(self, features):
-        apart = ops.sqrt(ops.var(features, axis=0) + 1e-8)
-        column = ops.ones_like(features[:, :1]) * ops.mean(apart)
-        return ops.concatenate([features, column], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] + 1)
-
-
-@register
 class RealLogits(layers.Dense):
     """Score each image: above 0 it looks real, below it looks generated.
 
@@ -168,8 +139,6 @@ class RealOrGenerated(heads.Head):
     wanted : keras.KerasTensor, optional
         What the image should show, ``(batch, features of the backbone)``: the score
         then also depends on how well the two go together.
-    batch_spread : bool
-        Whether the score sees how far the images of a batch differ.
 
     References
     ----------
@@ -183,7 +152,6 @@ class RealOrGenerated(heads.Head):
     """
 
     wanted: Any = field(default=None, repr=False)
-    batch_spread: bool = field(default=False, repr=False)
     loss: ClassVar[Any] = keras.losses.BinaryCrossentropy(from_logits=True)
     metrics: ClassVar[tuple[str, ...]] = ()
     metric_name: ClassVar[str] = "accuracy"
@@ -201,8 +169,6 @@ class RealOrGenerated(heads.Head):
             name="average_for_real", **CHANNELS_LAST
         )
         x = seen = average(features.map)
-        if self.batch_spread:
-            x = BatchSpread(name="batch_spread")(x)
         if self.wanted is not None:
             fit = layers.Multiply(name="as_wanted")([seen, self.wanted])
             x = layers.Concatenate(name="seen_and_wanted")([x, fit])
@@ -243,8 +209,8 @@ def build_generator(
         With it the generator also takes the class that an image shall show, in an input
         called ``condition``.
     filters : sequence of int, optional
-        One block for each number; each doubles the map. The sides of the image are
-        multiples of ``2 ** len(filters)``.
+        One block for each number, from the smallest map on; each doubles it. The sides
+        of the image are multiples of ``2 ** len(filters)``.
     units : int
         Width of the recurrence.
     recurrence : str or None
@@ -319,6 +285,8 @@ def _normalize_and_activate(x, name):
 
 def _check_blocks(filters, height, width):
     """Return the filters, or say what is wrong with them or with the image."""
+    if filters is None:  # the smallest map comes first here, and has most channels
+        filters = backbones.default_filters(height, width)[::-1]
     filters = check_filters(filters, height, width)
     factor = 2 ** len(filters)
     if height % factor or width % factor:
@@ -338,8 +306,7 @@ def build_discriminator(
     filters=None,
     units=32,
     recurrence="lstm",
-    batch_spread=False,
-    limit=True,
+    limit=None,
     learning_rate=1e-3,
 ):
     """Build a CRNN that says whether an image is real, and more where it is asked to.
@@ -360,11 +327,9 @@ def build_discriminator(
     recurrence : str or None
         How the places of the map see each other, as ``connect_places`` names it; None:
         by convolutions alone.
-    batch_spread : bool
-        Whether it sees how far the images of a batch differ from each other. Its
-        answer for an image then depends on the images beside it.
-    limit : bool
-        Whether its convolutions may stretch nothing (`LimitStretch`).
+    limit : float, optional
+        How far its convolutions may stretch anything (`LimitStretch`), such as 1. On
+        small digits this makes training slower and no better.
     learning_rate : float
         Where it is trained alone.
 
@@ -386,7 +351,7 @@ def build_discriminator(
     >>> ct.build_discriminator((8, 8, 1)).output_shape
     (None, 1)
     >>> both = ct.build_discriminator((8, 8, 1), heads={"digit": Classify(10)})
-    >>> sorted(both.output_shape)
+    >>> sorted(both.output)
     ['digit', 'real']
     """
     image, *_ = begin(image_shape, None, free=("height", "width"))
@@ -401,7 +366,7 @@ def build_discriminator(
         wanted = layers.Embedding(
             number, size, embeddings_initializer="random_normal", name="embed_class"
         )(label)
-    head = RealOrGenerated(wanted, batch_spread)
+    head = RealOrGenerated(wanted)
     head = {"real": head, **heads} if heads else head
     return assemble(inputs, features, head, learning_rate=learning_rate)
 
@@ -409,7 +374,9 @@ def build_discriminator(
 def _stem(x, filters, units, recurrence, limit):
     """Convolve without normalisation, which would let images of a batch mix."""
     skips = []
-    options = {"kernel_constraint": LimitStretch() if limit else None, **SAME}
+    options = {"kernel_initializer": "he_normal", **SAME}
+    if limit is not None:
+        options["kernel_constraint"] = LimitStretch(limit)
     for block, count in enumerate(filters, start=1):
         for part, strides in (("see", 1), ("halve", 2)):
             name = f"{part}_{block}"
