@@ -76,7 +76,8 @@ def _multiplications(layer, before, after):
         return before[1] * _multiplications(layer.layer, inner_before, inner_after)
     if isinstance(layer, ScanRows):
         steps = before[1] * before[2]
-        return steps * _matrices(layer.recurrence)
+        # With a memory, each place begins anew, that many steps before.
+        return steps * (layer.memory or 1) * _matrices(layer.recurrence)
     one_direction = getattr(layer, "forward_layer", layer)
     if isinstance(one_direction, RECURRENT):
         return before[1] * _matrices(layer)

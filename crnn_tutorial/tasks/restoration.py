@@ -323,15 +323,9 @@ def build_restorer(
     >>> ct.build_restorer((24, 24, 3), enlarge=2).output_shape
     (None, 48, 48, 3)
     """
-    if enlarge not in (1, 2):
-        raise ValueError(f"enlarge is 1 or 2, but got {enlarge!r}.")
+    check_enlarge(enlarge)
     image, *_ = begin(input_shape, None, free=("height", "width"))
-    counts = whole_numbers(filters)
-    if not counts or None in counts:
-        raise ValueError(
-            "filters are whole numbers above 0, one for each size of the map, such as "
-            f"(24, 48), but got {filters!r}."
-        )
+    counts = check_filters(filters)
     channels = image.shape[-1] if channels is None else channels
     if check_count("channels", channels) > image.shape[-1]:
         raise ValueError(
@@ -342,6 +336,23 @@ def build_restorer(
     features = _see(image, 2 // enlarge, counts, units, recurrence, memory)
     head = Restore(enlarge, channels, image)
     return assemble(image, features, head, dropout, learning_rate)
+
+
+def check_enlarge(enlarge):
+    """Refuse all but 1 and 2."""
+    if enlarge not in (1, 2):
+        raise ValueError(f"enlarge is 1 or 2, but got {enlarge!r}.")
+
+
+def check_filters(filters):
+    """Return them as whole numbers, or say what came."""
+    counts = whole_numbers(filters)
+    if not counts or None in counts:
+        raise ValueError(
+            "filters are whole numbers above 0, one for each size of the map, such as "
+            f"(24, 48), but got {filters!r}."
+        )
+    return counts
 
 
 def _see(image, stride, filters, units, recurrence, memory):

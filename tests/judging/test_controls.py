@@ -315,6 +315,11 @@ class TestCountMultiplications:
             ),
             ((4, 6, 3), lambda: ScanRows(5), 4 * 2 * 6 * 4 * 5 * (3 + 5)),
             ((4, 6, 3), lambda: ScanRows(5, "height"), 6 * 2 * 4 * 4 * 5 * (3 + 5)),
+            (
+                (4, 6, 3),
+                lambda: ScanRows(5, memory=2),
+                4 * 6 * 2 * 2 * 4 * 5 * (3 + 5),
+            ),
             ((9, 3), lambda: layers.Conv1D(5, 2, strides=2), 4 * 2 * 3 * 5),
             (
                 (2, 6, 8, 3),
