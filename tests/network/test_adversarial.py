@@ -200,6 +200,7 @@ def test_samples_are_judged_in_place_of_a_loss(digits):
 
 
 @pytest.mark.filterwarnings("default:The generator has collapsed")
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_collapse_is_told(digits):
     model = small_model()
     kernel = model.averaged.get_layer("first_map")
