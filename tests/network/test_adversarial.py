@@ -267,6 +267,15 @@ def test_it_is_saved_and_resumes(told, digits, tmp_path):
     assert again.terms == model.terms
 
 
+def test_the_averaged_generator_is_a_model_of_its_own(tmp_path):
+    model, noise = small_model(), np.ones((3, 6), "float32")
+    expected = model.generate(np.arange(3), noise=noise)
+    model.averaged.save(tmp_path / "generator.keras")
+    alone = ct.load_model(tmp_path / "generator.keras")
+    feed = {"noise": noise, "condition": np.arange(3)}
+    np.testing.assert_array_equal(alone.predict(feed, verbose=0), expected)
+
+
 FRESH = """
 import sys
 import numpy as np
