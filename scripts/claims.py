@@ -157,7 +157,8 @@ def row(claim: str, one: dict, decided: dict | None) -> str:
     if decided:
         verdict = f"**{decided['verdict']}**"
         if "written" in one:
-            verdict = f"**{one['written']}** as written; read kindly {verdict}"
+            reading = "strictly" if one["written"] == "supported" else "kindly"
+            verdict = f"**{one['written']}** as written; read {reading} {verdict}"
         told.append(f"{one['asked']}: {by_how_much(decided['judgement'])}")
         told[-1] += (
             f"; {level('p', decided['p'])}, {level('adjusted', decided['adjusted'])}."
@@ -217,10 +218,11 @@ have a verdict. The words and the rules are those of [How we judge](how_we_judge
 
 Some claims are decided by logic, by a definition, by history or by running the
 article's code. The other {measured} are decided by one comparison each. A page shows
-more comparisons than this one, and none of the others can change the verdict here. The
-present results were measured before this list was made: we chose each comparison by the
-wording of the claim, but with the numbers known. The list is the one that holds when
-they are measured again.
+more comparisons than this one, and none of the others can change the verdict here. For
+C01 to C49 the present results were measured before this list was made: we chose each
+comparison by the wording of the claim, but with the numbers known. The list is the one
+that holds when they are measured again. From C50 on, each comparison was named before
+it was run.
 
 ## Many verdicts, and chance
 
@@ -239,7 +241,9 @@ comparison survives.
 Of the {measured} comparisons, {clear} are better or worse. {lost}
 
 In results that were measured before the p-value was stored, it is computed from the
-interval. These results also have seeds that share one set of training images."""
+interval. These results also have seeds that share one set of training images. The
+comparisons from C50 on have training images drawn anew for each seed, but so far only
+the short training: the longer one, which our rules ask for, is still to be run."""
 
 
 if __name__ == "__main__":

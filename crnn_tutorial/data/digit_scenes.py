@@ -5,7 +5,7 @@ Sizes are ``(height, width)``, the shape of the arrays.
 
 import numpy as np
 
-from crnn_tutorial.checks import check_pixels
+from crnn_tutorial.checks import check_count, check_pixels
 from crnn_tutorial.data.augment import sample
 from crnn_tutorial.data.classics import DIGITS_LICENCE, DIGITS_SOURCE, load_digits
 from crnn_tutorial.data.photographs import (
@@ -31,7 +31,7 @@ def load_digit_scenes(
 
     Each scene comes with all that the FAQ's tasks ask of it. No two digits touch. A
     digit for which there is no free place left is not in the scene, so that crowded
-    scenes have fewer digits than were drawn, but always one.
+    scenes have fewer digits than were drawn, but one at least where any was drawn.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def load_digit_scenes(
     size : tuple of two ints
         ``(height, width)`` of a scene in pixels, at most 300 x 384.
     digits : tuple of two ints
-        The fewest and the most digits of a scene.
+        The fewest and the most digits of a scene; 0 and 0 leave the photographs alone.
     digit_sizes : tuple of two ints
         The smallest and the largest height of a digit's square in pixels, at least 8
         and no more than the scene.
@@ -85,7 +85,7 @@ def load_digit_scenes(
     """
     sizes = check_sizes(sizes)
     height, width = check_pixels("size is (height, width)", size)
-    fewest, most = check_pixels("digits are the fewest and the most", digits)
+    fewest, most = _check_digits(digits)
     small, large = check_pixels(
         "digit_sizes are the smallest and the largest", digit_sizes
     )
@@ -110,6 +110,15 @@ def load_digit_scenes(
         class_names=tuple("0123456789"),
         source=f"composed from: {DIGITS_SOURCE}; {PHOTOS_SOURCE}",
         licence=f"{DIGITS_LICENCE}; {PHOTOS_LICENCE}",
+    )
+
+
+def _check_digits(digits):
+    if tuple(np.shape(digits)) == (2,):
+        names = "the fewest digits of a scene", "the most digits of a scene"
+        return [check_count(*one, least=0) for one in zip(names, digits, strict=True)]
+    raise ValueError(
+        f"digits are the fewest and the most: two whole numbers, but got {digits!r}."
     )
 
 

@@ -56,6 +56,7 @@ PHOTOS_SOURCE = "; ".join(f"{p.name}: {p.source} ({p.package})" for p in _PHOTOG
 PHOTOS_LICENCE = "; ".join(f"{p.name}: {p.licence}" for p in _PHOTOGRAPHS)
 
 _LIGHT = 0.5  # of backgrounds, so that white digits stand out
+_SPLIT = 16  # any number, but another one would split otherwise
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
 
@@ -76,7 +77,7 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
         deviation under 0.01: the black around the retina) is drawn again.
     seed : int
         Which photographs go where (10 to train, 2 to validate, 5 to test, colour and
-        grey in each), and the places of the crops.
+        grey in each), whatever their size and number; and the places of the crops.
     channels : {3, 1}
         3: the seven grey photographs are repeated to three channels. 1: the ten in
         colour are turned to grey.
@@ -110,6 +111,9 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     """
     check_count("crops", crops)
     rng = np.random.default_rng(seed)
+    # Of its own: one seed splits alike, whatever is cut. Else crops of another size
+    # would be tested on photographs that were trained on.
+    parts = _split_photographs(np.random.default_rng([seed, _SPLIT]))
     images = []
     for photograph in _PHOTOGRAPHS:
         whole = load_image(_photograph_path(photograph), channels=channels)
@@ -117,7 +121,7 @@ def load_photos(size=(64, 64), crops=64, seed=0, channels=3):
     targets = np.repeat(np.arange(len(_PHOTOGRAPHS)), crops)
     everything = Split(np.concatenate(images), targets)
     return Dataset(
-        *(everything[np.isin(targets, part)] for part in _split_photographs(rng)),
+        *(everything[np.isin(targets, part)] for part in parts),
         class_names=tuple(photograph.name for photograph in _PHOTOGRAPHS),
         source=PHOTOS_SOURCE,
         licence=PHOTOS_LICENCE,

@@ -273,10 +273,10 @@ def plot_judgements(judgements, xlabel="difference (points)", axes=None):
     Parameters
     ----------
     judgements : dict
-        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``, all of scores
-        in [0, 1]: shown in percentage points.
+        Name -> ``Judgement``, or the same as stored by ``ct.run_seeds``. Of scores in
+        [0, 1] the differences are shown in percentage points, of others as they are.
     xlabel : str
-        What minus what.
+        What minus what, and the unit.
     axes : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
 
@@ -316,10 +316,11 @@ def plot_judgements(judgements, xlabel="difference (points)", axes=None):
         margin = found.get("margin", MARGIN)  # older results have none
         word = comparison_word(found["low"], found["high"], margin)
         color, marker, filled = _WORDS[word]
-        ends = [100 * found["low"], 100 * found["high"]]
+        scale = 100 if found.get("fractions", True) else 1
+        ends = [scale * found["low"], scale * found["high"]]
         axes.plot(ends, [row, row], "-", color=color)
         face = color if filled else "white"
-        middle = 100 * found["difference"]
+        middle = scale * found["difference"]
         axes.plot(middle, row, marker, color=color, markerfacecolor=face, markersize=8)
     _name_rows(axes, list(rows), xlabel)
     return axes.figure

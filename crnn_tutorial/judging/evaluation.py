@@ -48,6 +48,9 @@ class Evaluation:
         The score with each image counted by its weight, where weights were given.
     history : dict or None
         Of a training by `train_and_evaluate`: name -> one value for each epoch.
+    also : dict
+        Name -> other scores, which only all images together have; of a detector its
+        average precision: "AP50", "AP75", and "AP50 of" each class.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class Evaluation:
     seconds: float | None = None
     weighted: float | None = None
     history: dict | None = field(default=None, repr=False)
+    also: dict = field(default_factory=dict, repr=False)
 
     @property
     def interval(self):
@@ -140,13 +144,14 @@ def evaluate(
     _check_split(split)
     if isinstance(model, keras.Model):
         head = heads.of(model)
-        targets = head.pick(split.targets)
-        scores = head.per_image(targets, _predict(model, split))
+        targets, outputs = head.pick(split.targets), _predict(model, split)
+        scores = head.per_image(targets, outputs)
+        also = head.also(targets, outputs)
         size = model.count_params(), _multiplications(model, split)
     elif hasattr(model, "predict"):
         head, targets = _head_for(split.targets), split.targets
         answers = model.predict(_flatten(_as_array(split.images)))
-        scores = accuracy_per_image(targets, answers)
+        scores, also = accuracy_per_image(targets, answers), {}
         size = _linear_size(model)
     else:
         raise ValueError(
@@ -154,15 +159,16 @@ def evaluate(
             f"{type(model).__name__}."
         )
 
-    def judge(head, targets, scores):
+    def judge(head, targets, scores, also):
         score = interval(scores, head.reduce, clusters=clusters)
         weighted = _weigh(head, targets, scores, sample_weight, class_weight)
         ends = (score.value, score.low, score.high)
-        return Evaluation(head.metric_name, *ends, scores, *size, seconds, weighted)
+        costs = (*size, seconds, weighted)
+        return Evaluation(head.metric_name, *ends, scores, *costs, also=also)
 
     if isinstance(head, heads.Several):
-        return {n: judge(head[n], targets[n], scores[n]) for n in scores}
-    return judge(head, targets, scores)
+        return {n: judge(head[n], targets[n], scores[n], also[n]) for n in scores}
+    return judge(head, targets, scores, also)
 
 
 def _head_for(labels):

@@ -90,7 +90,8 @@ def run_seeds(
         "settings", "metric", "images", "seeds", "ours"; "rivals": name -> "scores" (one
         for each seed), "mean", "parameters", "multiplications", "seconds" (mean),
         "packed" (for `stored_scores`), "curves" (for each seed the values of each
-        epoch), "learning_rates" (where they were chosen); "judgements": name -> the
+        epoch), "also" (where an `Evaluation` has such scores: name -> one for each
+        seed), "learning_rates" (where they were chosen); "judgements": name -> the
         fields of ``Judgement``, its "word" and its "sentence"; "clusters"; "warnings".
         With several tests, ``evaluate_on={name: split}``, also "tests": name -> the
         same of each, from "metric" on without "seeds" and "ours". With ``longer``, also
@@ -275,6 +276,7 @@ def _judge_runs(runs, rates, ours, margin, clusters):
 
 def _summary(evaluations):
     first, scores = evaluations[0], [e.score for e in evaluations]
+    also = {name: [e.also[name] for e in evaluations] for name in first.also}
     return {
         "scores": scores,
         "mean": float(np.mean(scores)),
@@ -283,6 +285,7 @@ def _summary(evaluations):
         "seconds": round(float(np.mean([e.seconds for e in evaluations])), 2),
         "packed": [_pack(e.per_image) for e in evaluations],
         "curves": [_curves(e.history) for e in evaluations],
+        **({"also": also} if also else {}),
     }
 
 

@@ -117,6 +117,10 @@ class Head:
         """Score each image; more is better, and ``reduce`` makes one number of all."""
         raise NotImplementedError
 
+    def also(self, targets, outputs):
+        """Return name -> score, of scores that only all images together have."""
+        return {}
+
     def stack(self, images, input_shape):
         """Return one array, also of a list or an object array of images of one size."""
         if not came_one_by_one(images):
@@ -230,6 +234,13 @@ class Several(Head):
         """Score each image once for each head."""
         return {
             name: head.per_image(targets[name], outputs[name])
+            for name, head in self.heads.items()
+        }
+
+    def also(self, targets, outputs):
+        """Return what each head also says of all images together."""
+        return {
+            name: head.also(targets[name], outputs[name])
             for name, head in self.heads.items()
         }
 

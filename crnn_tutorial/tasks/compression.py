@@ -306,6 +306,8 @@ def build_compressor(
     bits_per_pixel : float
         How large the files of the training images shall be on average, with their
         header. A test image takes more or less, by how much there is to see in it.
+        Training lowers the rate where it is too high, and hardly raises it: at 1 bit
+        per pixel, files of smooth photographs stay about a fifth smaller.
     filters : sequence of int
         One block of convolution and pooling for each number; a patch is
         ``2 ** len(filters)`` pixels wide.

@@ -8,12 +8,13 @@ import numpy as np
 from keras import layers, ops
 
 from crnn_tutorial.checks import check_count, check_images
-from crnn_tutorial.metrics.boxes import box_f_score, box_iou
+from crnn_tutorial.metrics.boxes import average_precision, box_f_score, box_iou
 from crnn_tutorial.network import backbones, heads
 from crnn_tutorial.network.assemble import assemble, begin_with_patches
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
 
 OVERLAP = 0.5  # of two boxes of one class: more is the same thing found twice
+LEAST = 0.05  # probability of a box that counts for the average precision
 REACH = 1.5  # places to each side of its middle where a thing is looked for
 
 
@@ -293,6 +294,20 @@ class Detect(heads.Head):
     def per_image(self, targets, outputs):
         """Score the boxes of each image: the F-score at an overlap of one half."""
         return box_f_score(as_pairs(self.encode(targets)), self.decode(outputs))
+
+    def also(self, targets, outputs):
+        """Return the average precision: AP50 and AP75, and AP50 of each class."""
+        truth = as_pairs(self.encode(targets))
+        if not any(len(classes) for _, classes in truth):
+            return {}
+        found = self.decode(outputs, LEAST)
+        names = self.class_names or range(self.num_classes)
+        half, tight = (average_precision(truth, found, t) for t in (0.5, 0.75))
+        means = {
+            "AP50": float(np.mean([*half.values()])),
+            "AP75": float(np.mean([*tight.values()])),
+        }
+        return means | {f"AP50 of {names[kind]}": ap for kind, ap in half.items()}
 
 
 def _as_rows(targets):

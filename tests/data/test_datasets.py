@@ -236,6 +236,18 @@ def test_photographs_are_split_by_photograph_and_colour():
     )
 
 
+def test_one_seed_splits_the_photographs_alike_whatever_is_cut():
+    """Crops of two sizes, to train on and to test: no photograph is in both."""
+
+    def split(seed, **cut):
+        parts = splits_of(ct.load_photos(seed=seed, **cut))
+        return [sorted(set(part.targets.tolist())) for part in parts]
+
+    small = {"size": (16, 16), "crops": 1}
+    large = {"size": (64, 48), "crops": 3, "channels": 1}
+    assert split(0, **small) == split(0, **large) != split(1, **small)
+
+
 def test_crops_are_parts_of_their_photographs_at_several_places():
     photos = ct.load_photos(size=(16, 24), crops=3)
     places = []

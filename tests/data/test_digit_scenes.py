@@ -162,6 +162,17 @@ class TestSizes:
         counts = (scenes.targets["boxes"][..., 4] >= 0).sum(axis=1)
         assert set(counts.tolist()) == {2, 3}
 
+    def test_scenes_may_be_empty(self):
+        some = ct.load_digit_scenes((30, 2, 2), (32, 32), (0, 2), (8, 12)).train
+        counts = (some.targets["boxes"][..., 4] >= 0).sum(axis=1)
+        assert set(counts.tolist()) == {0, 1, 2}
+        none = ct.load_digit_scenes((5, 2, 2), (32, 32), (0, 0), (8, 12)).train
+        assert none.images.std() > 0 and none.images.max() <= 0.5
+        assert none.targets["boxes"].shape == (5, 0, 5)
+        assert not any(
+            none.targets[name].any() for name in ("labels", "masks", "edges")
+        )
+
     def test_no_loop_over_scenes(self, monkeypatch):
         """As many calls for a hundred times the scenes: one for each digit of a scene.
 
@@ -205,7 +216,8 @@ class TestSizes:
             ({"size": 64}, r"size is \(height, width\): two whole numbers"),
             ({"size": (64.0, 64)}, "two whole numbers"),
             ({"size": (400, 64)}, "does not fit into the photograph"),
-            ({"digits": (0, 2)}, "digits are the fewest and the most"),
+            ({"digits": (-1, 2)}, "the fewest digits of a scene"),
+            ({"digits": (1, 2.5)}, "the most digits of a scene"),
             ({"digits": (3, 2)}, r"but got digits=\(3, 2\)"),
             ({"digits": 3}, "digits are the fewest and the most: two whole numbers"),
             ({"digit_sizes": (7, 20)}, "digit_sizes from 8 to the smaller side"),

@@ -1,5 +1,6 @@
 """Boxes from PASCAL VOC files: scaled with their images, and refused with a name."""
 
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -10,7 +11,12 @@ from PIL import Image
 
 import crnn_tutorial as ct
 
-BCCD = Path("/work/shared/data/bccd")
+DATA = Path(
+    os.environ.get(
+        "CRNN_TUTORIAL_DATA", Path(__file__).resolve().parents[3] / "shared/data"
+    )
+)
+BCCD = DATA / "bccd"
 
 
 def note(*things, filename=None):

@@ -206,7 +206,7 @@ def test_seeds_refuse_rivals_without_scores_and_strangers(results, own):
 
 def test_judgements_show_the_interval_and_the_verdict_without_colour():
     rng = np.random.default_rng(0)
-    better = rng.random((3, 200))
+    better = 0.2 + 0.7 * rng.random((3, 200))
     judged = {
         "win": ct.judge(better, better - 0.1 - 0.01 * rng.random((3, 200))),
         "tie": vars(ct.judge(better, better)),  # as ct.run_seeds stores it
@@ -235,6 +235,13 @@ def test_the_word_of_a_stored_judgement_follows_from_its_interval():
     (axes,) = ct.plot_judgements(rows).axes
     faces = [point.get_markerfacecolor() for point in axes.lines[2::2]]
     assert faces[0] != "white" and faces[1:] == ["white", "white"]
+
+
+def test_judgements_of_other_scores_than_shares_keep_their_unit():
+    decibels = 30 + np.random.default_rng(0).random((3, 20))
+    found = ct.judge(decibels + 0.5, decibels, margin=0.1)
+    (axes,) = ct.plot_judgements({"JPEG": found}, "CRNN minus ... (dB)").axes
+    assert axes.lines[2].get_xdata() == pytest.approx([0.5])
 
 
 def test_judgements_refuse_nothing_and_what_has_no_interval():

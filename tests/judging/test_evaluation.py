@@ -491,6 +491,15 @@ class TestRunSeeds:
         assert easy["rivals"]["right"]["scores"] == [1.0] * 3
         assert easy["judgements"]["wrong"]["difference"] == pytest.approx(4 / 6)
 
+    def test_scores_of_all_images_together_are_stored_for_each_seed(self):
+        scores = np.array([1.0, 0.5])
+        found = [
+            Evaluation("F-score", 0.75, 0, 1, scores, seconds=1, also={"AP50": ap})
+            for ap in (0.5, 0.75)
+        ]
+        assert seeds._summary(found)["also"] == {"AP50": [0.5, 0.75]}
+        assert "also" not in seeds._summary([replace(one, also={}) for one in found])
+
     def test_it_saves_what_it_returns(self, results, calls, monkeypatch, tmp_path):
         monkeypatch.setattr(measured, "_results_folders", lambda: [tmp_path])
         again = ct.run_seeds(

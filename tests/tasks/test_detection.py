@@ -8,6 +8,8 @@ from keras.ops import convert_to_numpy
 
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.boxes import box_iou
+from crnn_tutorial.network.heads import Several
+from crnn_tutorial.tasks.classification import Classify
 from crnn_tutorial.tasks.detection import BoxLoss, Detect, as_pairs, suppress
 
 SMALL = {"filters": (2, 3), "units": 2}
@@ -106,6 +108,35 @@ class TestThereAndBack:
         assert Detect(10).per_image(rows, output).tolist() == [1] * 40
         answers = Detect(10).decode(output, 0.05)
         assert set(ct.average_precision(as_pairs(rows), answers).values()) == {1}
+
+    def test_the_average_precision_of_all_images_together(self):
+        rows = np.array([[[0, 0, 8, 8, 0], [8, 8, 16, 16, 2]]], "float32")
+        output = perfect(rows, 3, (16, 16))
+        head = Detect(3, class_names=("ant", "bee", "cow"))
+        assert head.also(rows, output) == {
+            "AP50": 1,
+            "AP75": 1,
+            "AP50 of ant": 1,  # there is no bee
+            "AP50 of cow": 1,
+        }
+        output[..., 2] *= 0.3  # unsure, but right: the F-score does not count it
+        assert head.per_image(rows, output).tolist() == [pytest.approx(2 / 3)]
+        assert head.also(rows, output)["AP50 of cow"] == 1
+        output[..., :-4] = 0
+        assert set(head.also(rows, output).values()) == {0}
+        assert head.also([NONE], output) == {}
+        several = Several({"things": Detect(3), "label": Classify(2)})
+        also = several.also(
+            {"things": rows, "label": [1]}, {"things": output, "label": []}
+        )
+        assert also["things"]["AP50 of 0"] == 0 and also["label"] == {}
+
+    def test_evaluate_tells_it(self):
+        scenes = ct.load_digit_scenes((4, 2, 2), (32, 32))
+        found = ct.evaluate(ct.build_detector(scenes, **SMALL), scenes.test)
+        assert found.also["AP50"] == 0
+        kinds = {int(kind) for kind in scenes.test.targets["boxes"][..., 4].ravel()}
+        assert {f"AP50 of {kind}" for kind in kinds - {-1}} < set(found.also)
 
     def test_pairs_and_rows(self):
         pairs = [(np.array([[2, 3, 9, 8], [0, 0, 4, 4]]), [7, 1]), NONE]
