@@ -21,7 +21,7 @@ from crnn_tutorial.tasks.detection import as_pairs
 
 PAGE = "faq/detection"
 CLASSIC = "threshold + SVM"
-EPOCHS = 2  # half of the page's: there are many trainings
+EPOCHS = 4
 SIZES = {"small": (12, 15), "large": (16, 28)}  # sides of the digits in pixels
 
 

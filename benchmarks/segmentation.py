@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from common import QUICK, SEEDS, compare, definitions, finish
+from common import QUICK, SEEDS, compare, definitions, each, finish
 from skimage.segmentation import random_walker
 
 import crnn_tutorial as ct
@@ -27,6 +27,7 @@ POOL, DRAWN = (60, 24) if QUICK else (6000, 2000)
 OTHERS = (24, 24) if QUICK else (300, 400)  # to validate, to test
 NETWORK = {"filters": (8, 24, 48), "units": 32}
 RECIPE = {"batch_size": 8, "epochs": 1, "learning_rate": 6e-3}
+PAGE = definitions("faq/segmentation")
 
 
 def load_pool():
@@ -51,25 +52,30 @@ def draw(pool, seed):
     return replace(pool, train=pool.train[chosen])
 
 
-class Remembered:
-    """A builder that keeps what it built: the seeds' networks answer again below."""
+def answers(who, seed, learning_rate, epochs):
+    """Train once more as a seed did; return what the network answers to the test."""
+    ct.set_seed(seed)
+    model = RIVALS[who]()
+    recipe = RECIPE | {"learning_rate": learning_rate, "epochs": epochs, "verbose": 0}
+    ct.train_crnn_model(model, draw(POOLED, seed).train, seed=seed, **recipe)
+    return model.predict(POOLED.test.images, verbose=0).argmax(axis=-1).astype("uint8")
 
-    def __init__(self, builder):
-        self.builder, self.models = builder, []
 
-    def __call__(self):
-        self.models.append(self.builder())
-        return self.models[-1]
+def answer_again(eleven):
+    """Return rival -> the masks of each seed, trained as the decisive run was."""
+    decisive = eleven.get("longer", eleven)
+    epochs = decisive["settings"]["epochs"]
+    rates = {
+        who: decisive["rivals"][who]["learning_rates"]["chosen"]
+        for who in ("CRNN", "order-blind")
+    }
+    jobs = [(who, seed, rates[who], epochs) for who in rates for seed in SEEDS]
+    masks = each(answers, jobs)
+    return dict(zip(rates, np.split(np.stack(masks), len(rates)), strict=True))
 
-    def answers(self, images):
-        """Return the masks that the network of each seed, the last ones, answers."""
-        if len(self.models) < len(SEEDS):
-            raise RuntimeError(
-                "An interrupted run does not keep its networks: remove the folder "
-                ".benchmarks/segmentation, and run the script again."
-            )
-        last = self.models[-len(SEEDS) :]
-        return [model.predict(images, verbose=0).argmax(axis=-1) for model in last]
+
+POOLED = load_pool()
+RIVALS = ct.rivals(ct.build_segmenter, (64, 64, 1), 11, **NETWORK)
 
 
 # ------------------------------------------------------------ digit or photograph
@@ -135,37 +141,37 @@ def pictures(test, answers):
     return {"scenes": scenes.tolist(), **written}
 
 
-def coins(page):
+LIGHTS = {"light changes": PAGE["other_light"], "light as it is": None}
+
+
+def score_coins(light, seed):
+    return PAGE["score_coins"](PAGE["segment_coins"](seed, LIGHTS[light]))
+
+
+def coins():
     """Train on half of the photograph, with light that changes and without."""
-    seeds = SEEDS[:1] if QUICK else SEEDS
-    lights = {"light changes": page["other_light"], "light as it is": None}
-    found = {
-        name: [page["score_coins"](page["segment_coins"](s, light)) for s in seeds]
-        for name, light in lights.items()
-    }
-    return found | {"Otsu": page["score_coins"](page["coins_otsu"])}
+    jobs = [(light, seed) for light in LIGHTS for seed in SEEDS]
+    scores = np.split(np.array(each(score_coins, jobs)), len(LIGHTS))
+    found = {light: one.tolist() for light, one in zip(LIGHTS, scores, strict=True)}
+    return found | {"Otsu": PAGE["score_coins"](PAGE["coins_otsu"])}
 
 
 # ------------------------------------------------------------ all together
 
 
 def main():
-    page, pool = definitions("faq/segmentation"), load_pool()
-    others = {"chosen": choose(page), "coins": coins(page)}
-    rivals = ct.rivals(ct.build_segmenter, (64, 64, 1), 11, **NETWORK)
-    kept = {who: Remembered(rivals[who]) for who in ("CRNN", "order-blind")}
-    eleven = compare(
-        "eleven classes", rivals | kept, partial(draw, pool), "CRNN", **RECIPE
-    )
-    test = pool.test
-    answers = {who: one.answers(test.images) for who, one in kept.items()}
+    eleven = compare("eleven classes", RIVALS, partial(draw, POOLED), "CRNN", **RECIPE)
+    test, found = POOLED.test, answer_again(eleven)
+    on_coins = coins()
     whole = {
-        who: [ct.mean_iou(test.targets, a, 11) for a in answers[who]] for who in kept
+        who: [ct.mean_iou(test.targets, one, 11) for one in masks]
+        for who, masks in found.items()
     }
-    seconds = eleven["rivals"]["CRNN"]["seconds"]
-    two = two_classes(page, test, answers["CRNN"], seconds) | others
+    decisive = eleven.get("longer", eleven)
+    two = two_classes(PAGE, test, found["CRNN"], decisive["rivals"]["CRNN"]["seconds"])
+    two |= {"chosen": choose(PAGE), "coins": on_coins}
     two["mean IoU of the set, eleven classes"] = whole
-    two["pictures"] = pictures(test, {who: answers[who][0] for who in kept})
+    two["pictures"] = pictures(test, {who: masks[0] for who, masks in found.items()})
     finish("segmentation", {"eleven classes": eleven, "two classes": two})
 
 
