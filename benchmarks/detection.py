@@ -21,7 +21,7 @@ from crnn_tutorial.tasks.detection import as_pairs
 
 PAGE = "faq/detection"
 CLASSIC = "threshold + SVM"
-EPOCHS = 4
+EPOCHS = 2  # half of the page's: there are many trainings
 SIZES = {"small": (12, 15), "large": (16, 28)}  # sides of the digits in pixels
 
 

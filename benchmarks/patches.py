@@ -43,8 +43,8 @@ def main():
     recipe = page["recipe"]
     blocks = draw_from(ct.load_page_blocks, page["sizes"])
     textures = draw_from(ct.load_textures, page["sizes"])
-    # Drawn in a figure, and not judged: one learning rate for all.
-    one_rate = recipe | {"learning_rates": None}
+    # Drawn in a figure, and not judged: one learning rate for all, and no longer run.
+    one_rate = recipe | {"learning_rates": None, "longer": None}
     results = {
         "blocks": compare("blocks", page["block_rivals"](), blocks, "CRNN", **recipe),
         "textures": compare(
