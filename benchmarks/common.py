@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import joblib
@@ -167,6 +167,34 @@ def each(function, jobs):
     """
     kept = joblib.Memory(_folder(), verbose=0).cache(function)
     return [kept(*job) for job in jobs]
+
+
+def beside(found, scores, **options):
+    """Put rivals that know no seed beside what ``ct.run_seeds`` found, and judge.
+
+    Parameters
+    ----------
+    found : dict
+        With several tests, from ``ct.run_seeds``. The first is the main one.
+    scores : dict
+        Test -> rival -> the score of each image.
+    **options
+        For ``ct.judge``; the clusters are those that were stored.
+    """
+    for test, one in found["tests"].items():
+        ours = ct.stored_scores(one, found.get("ours", "CRNN"))
+        for name, score in scores[test].items():
+            claim = f"CRNN is better than {name}"
+            judged = ct.judge(
+                ours, score, claim, clusters=one.get("clusters"), **options
+            )
+            told = {"word": judged.word, "sentence": judged.sentence}
+            one["judgements"][name] = {**asdict(judged), **told}
+            one["rivals"][name] = {
+                "scores": [float(score.mean())] * len(SEEDS),
+                "mean": float(score.mean()),
+                "packed": [score.round(4).tolist()],
+            }
 
 
 def _make_few(data):

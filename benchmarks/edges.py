@@ -8,11 +8,11 @@ networks. Its tests: "photographs", "plain" and "coins" (crops of a photograph t
 no digits) at a tolerance of one pixel; "0 px", "2 px" and "3 px", the first at others.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from common import FEW, QUICK, SEEDS, compare, definitions, finish
+from common import FEW, QUICK, beside, compare, definitions, finish
 
 import crnn_tutorial as ct
 from crnn_tutorial.tasks.edges import FindEdges
@@ -92,21 +92,6 @@ def find_canny(page, validation, tests):
     return found
 
 
-def add(found, scores):
-    """Put rivals that know no seed beside what ``ct.run_seeds`` found, and judge."""
-    for test, one in found["tests"].items():
-        ours = ct.stored_scores(one, "CRNN")
-        for name, score in scores[test].items():
-            judged = ct.judge(ours, score, f"CRNN is better than {name}")
-            told = {"word": judged.word, "sentence": judged.sentence}
-            one["judgements"][name] = {**asdict(judged), **told}
-            one["rivals"][name] = {
-                "scores": [float(score.mean())] * len(SEEDS),
-                "mean": float(score.mean()),
-                "packed": [score.round(4).tolist()],
-            }
-
-
 # ------------------------------------------------------------ all together
 
 
@@ -130,7 +115,7 @@ def main():
         validation = {name: split[:FEW] for name, split in validation.items()}
     scores = find_canny(page, validation, tests)
     for part in filter(None, (found, found.get("longer"))):
-        add(part, scores)
+        beside(part, scores)
     finish("edges", {"outlines": found})
 
 

@@ -26,6 +26,9 @@ from .data.classics import (
     load_fashion_mnist,
     load_mnist,
 )
+from .data.degrade import (
+    degrade,
+)
 from .data.digit_clips import (
     load_direction_clips,
     load_moving_digits,
@@ -138,6 +141,14 @@ from .judging.verdict import (
 from .metrics.boxes import (
     average_precision,
 )
+from .metrics.generation import (
+    class_features,
+    class_match,
+    classes_covered,
+    frechet_distance,
+    nearest_neighbours,
+    spread,
+)
 from .metrics.keras_text import (
     CharacterErrorRate,
     ExactMatch,
@@ -152,6 +163,9 @@ from .metrics.ranking import (
 from .metrics.text import (
     character_error_rate,
     exact_match,
+)
+from .network.adversarial import (
+    AdversarialModel,
 )
 from .network.assemble import (
     load_model,
@@ -194,6 +208,10 @@ from .tasks.edges import (
 from .tasks.extend_alphabet import (
     extend_alphabet,
 )
+from .tasks.generation import (
+    build_discriminator,
+    build_generator,
+)
 from .tasks.multilabel import (
     build_multilabel_classifier,
 )
@@ -203,6 +221,9 @@ from .tasks.patches import (
 from .tasks.reading import (
     Reading,
     read_text,
+)
+from .tasks.restoration import (
+    build_restorer,
 )
 from .tasks.retrieval import (
     ImageIndex,
@@ -228,6 +249,7 @@ from .training.train import (
 )
 
 __all__ = [
+    "AdversarialModel",
     "Alphabet",
     "CharacterErrorRate",
     "Dataset",
@@ -253,13 +275,16 @@ __all__ = [
     "build_compressor",
     "build_crnn_model",
     "build_detector",
+    "build_discriminator",
     "build_edge_detector",
     "build_embedder",
     "build_fixed_length_reader",
+    "build_generator",
     "build_lstm_model",
     "build_multilabel_classifier",
     "build_patch_classifier",
     "build_pca_compressor",
+    "build_restorer",
     "build_rnn_model",
     "build_segmenter",
     "build_text_recognizer",
@@ -267,11 +292,15 @@ __all__ = [
     "build_video_cnn",
     "character_error_rate",
     "checks",
+    "class_features",
+    "class_match",
+    "classes_covered",
     "compare",
     "compress",
     "count_multiplications",
     "data",
     "decompress",
+    "degrade",
     "detect",
     "digit_string",
     "edge_f_score",
@@ -281,6 +310,7 @@ __all__ = [
     "export_model",
     "extend_alphabet",
     "figures",
+    "frechet_distance",
     "from_patches",
     "interval",
     "judge",
@@ -307,6 +337,7 @@ __all__ = [
     "mean_iou",
     "metrics",
     "nearest_class_mean",
+    "nearest_neighbours",
     "network",
     "normalize",
     "notebook",
@@ -334,6 +365,7 @@ __all__ = [
     "setup",
     "show_error",
     "show_source",
+    "spread",
     "stored_scores",
     "tasks",
     "to_patches",

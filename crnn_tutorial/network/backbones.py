@@ -320,7 +320,7 @@ def patches(images, filters, units, recurrence="lstm"):
     return Features(connect_places(x, recurrence, units), skips=tuple(skips))
 
 
-def connect_places(x, recurrence, units, prefix=""):
+def connect_places(x, recurrence, units, prefix="", memory=None):
     """Let the places of a map see each other, in one of five ways.
 
     Parameters
@@ -337,6 +337,8 @@ def connect_places(x, recurrence, units, prefix=""):
         Width of the recurrence in each direction.
     prefix : str
         Beginning of the layers' names, where a model has such layers twice.
+    memory : int, optional
+        Of the LSTM along rows and columns: see `ScanRows`.
 
     Returns
     -------
@@ -360,8 +362,8 @@ def connect_places(x, recurrence, units, prefix=""):
     (None, 8, 8, 32)
     """
     if recurrence == "lstm":
-        x = ScanRows(units, "width", name=f"{prefix}scan_width")(x)
-        return ScanRows(units, "height", name=f"{prefix}scan_height")(x)
+        x = ScanRows(units, "width", memory, name=f"{prefix}scan_width")(x)
+        return ScanRows(units, "height", memory, name=f"{prefix}scan_height")(x)
     if recurrence == "raster":
         lstm = layers.LSTM(units, return_sequences=True)
         return OverPlaces(layers.Bidirectional(lstm), name=f"{prefix}raster")(x)

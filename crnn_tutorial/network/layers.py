@@ -97,6 +97,11 @@ class ScanRows(layers.Layer):
         Size of the recurrent state in each direction, at least 1.
     along : {"width", "height"}
         The direction in which the recurrence moves.
+    memory : int, optional
+        After training each place hears of so many places at most, itself among them, on
+        each side. Trained on lines no longer than that, the layer then meets what it
+        was trained on in a map of any size, and what lies farther has no effect at all.
+        By default there is no end to it.
 
     Returns
     -------
@@ -121,9 +126,10 @@ class ScanRows(layers.Layer):
     (1, 4, 6, 10)
     """
 
-    def __init__(self, units, along="width", **kwargs):
+    def __init__(self, units, along="width", memory=None, **kwargs):
         super().__init__(**kwargs)
         self.units, self.along = units, _checked_direction(along)
+        self.memory = memory
         cell = layers.LSTM(units, return_sequences=True)
         self.recurrence = layers.Bidirectional(cell)
         # While Keras loads a model, it tells layers apart by their address. This cell's
@@ -134,20 +140,41 @@ class ScanRows(layers.Layer):
         _require_rank("ScanRows", input_shape, 4, "(batch, height, width, channels)")
         self.recurrence.build((None, None, input_shape[-1]))
 
-    def call(self, features):
+    def call(self, features, training=None):
         if self.along == "height":
             features = ops.swapaxes(features, 1, 2)
         batch, lines, steps, channels = ops.shape(features)
         lines_as_batch = ops.reshape(features, (batch * lines, steps, channels))
-        states = self.recurrence(lines_as_batch)  # (batch * lines, steps, 2 * units)
+        if self.memory is None or training:
+            states = self.recurrence(lines_as_batch)
+        else:
+            both = self.recurrence.forward_layer, self.recurrence.backward_layer
+            states = [self._scan_windows(lines_as_batch, one) for one in both]
+            states = ops.concatenate(states, axis=-1)
+        # (batch * lines, steps, 2 * units)
         states = ops.reshape(states, (batch, lines, steps, 2 * self.units))
         return ops.swapaxes(states, 1, 2) if self.along == "height" else states
+
+    def _scan_windows(self, lines, layer):
+        """Let one direction run over the window that ends at each place by itself."""
+        count, steps, channels = ops.shape(lines)
+        window = ops.arange(self.memory)
+        if not layer.go_backwards:
+            window = window - (self.memory - 1)
+        places = ops.arange(steps)[:, None] + window  # (steps, memory)
+        there = (places >= 0) & (places < steps)
+        near = ops.take(lines, ops.clip(places, 0, steps - 1), axis=1)
+        near = ops.reshape(near, (count * steps, self.memory, channels))
+        mask = ops.tile(there, (count, 1))
+        states = layer(near, mask=mask)[:, -1]  # in the order in which it moves
+        return ops.reshape(states, (count, steps, self.units))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2 * self.units)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "along": self.along}
+        own = {"units": self.units, "along": self.along, "memory": self.memory}
+        return {**super().get_config(), **own}
 
 
 @register

@@ -106,6 +106,10 @@ def trained():
     )
     split = ct.Split(SCENES.train.images, digit)
     ct.train_crnn_model(models["patches"], split, None, 4, 10, verbose=0)
+    noisy = ct.degrade(SCENES.train.images, "noise", 0.1)
+    models["restoration"] = ct.build_restorer((32, 32, 1), **SMALL)
+    split = ct.Split(noisy, SCENES.train.images)
+    ct.train_crnn_model(models["restoration"], split, None, 4, 5, verbose=0)
     return models
 
 
@@ -170,14 +174,16 @@ def test_a_person_gets_an_answer_for_arrays_and_for_files(trained, tmp_path):
         alone = ct.predict(model, images[0])
         assert type(ct.predict(model, file)) is type(alone) is type(several[0])
         # Batches of other sizes differ in the last digits.
-        if name == "detection":
+        if name == "restoration":
+            np.testing.assert_allclose(alone.answer, several[0].answer, atol=1e-5)
+        elif name == "detection":
             assert alone.answer.classes.tolist() == several[0].answer.classes.tolist()
             np.testing.assert_allclose(
                 alone.answer.boxes, several[0].answer.boxes, atol=0.01
             )
         else:
             assert np.array_equal(alone.answer, several[0].answer), name
-        if name != "edges":
+        if name not in ("edges", "restoration"):
             assert alone.confidence == pytest.approx(several[0].confidence, abs=1e-4)
 
 
