@@ -200,6 +200,7 @@ def test_samples_are_judged_in_place_of_a_loss(digits):
 
 
 @pytest.mark.filterwarnings("default:The generator has collapsed")
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_collapse_is_told(digits):
     model = small_model()
     kernel = model.averaged.get_layer("first_map")
@@ -264,6 +265,15 @@ def test_it_is_saved_and_resumes(told, digits, tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-5)
     assert again.get_config().keys() == model.get_config().keys()
     assert again.terms == model.terms
+
+
+def test_the_averaged_generator_is_a_model_of_its_own(tmp_path):
+    model, noise = small_model(), np.ones((3, 6), "float32")
+    expected = model.generate(np.arange(3), noise=noise)
+    model.averaged.save(tmp_path / "generator.keras")
+    alone = ct.load_model(tmp_path / "generator.keras")
+    feed = {"noise": noise, "condition": np.arange(3)}
+    np.testing.assert_array_equal(alone.predict(feed, verbose=0), expected)
 
 
 FRESH = """

@@ -63,6 +63,12 @@ def test_the_lstm_goes_over_columns_or_rows():
         assert model.output_shape == (None, 16, 8, 1)
 
 
+def test_larger_images_have_more_blocks_by_default():
+    model = ct.build_generator((28, 28, 1), 5, num_classes=10)
+    assert model.get_layer("sequence_to_map").output.shape == (None, 7, 7, 64)
+    assert model.get_layer("enlarge_2").output.shape == (None, 28, 28, 32)
+
+
 def test_without_recurrence_there_is_no_sequence():
     model = ct.build_generator((8, 8, 1), 5, recurrence=None, **SMALL)
     assert all(len(layer.output.shape) != 3 for layer in model.layers)
