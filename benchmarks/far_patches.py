@@ -1,4 +1,4 @@
-"""Five seeds for the last question of the chapter "A page in pieces".
+"""Five seeds for the last question of the page "Patches: a page in pieces".
 
     python benchmarks/far_patches.py
 

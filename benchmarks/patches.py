@@ -1,4 +1,4 @@
-"""Five seeds for the chapter "A page in pieces".
+"""Five seeds for the page "Patches: a page in pieces".
 
     python benchmarks/patches.py
 
