@@ -18,6 +18,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import joblib
 import nbformat
 import numpy as np
 
@@ -147,6 +148,25 @@ def compare(title, builders, data, ours, **recipe):
         make = _make_few(data)
     print(f"{title}:", flush=True)
     return ct.run_seeds(lambda _: builders, make, ours=ours, **options | recipe)
+
+
+def each(function, jobs):
+    """Call a function for each job, and keep what is done: a later run goes on there.
+
+    Parameters
+    ----------
+    function : callable
+        Of the script itself, with arguments of numbers and texts.
+    jobs : iterable of tuple
+        The arguments of each call.
+
+    Returns
+    -------
+    list
+        What it returned for each.
+    """
+    kept = joblib.Memory(_folder(), verbose=0).cache(function)
+    return [kept(*job) for job in jobs]
 
 
 def beside(found, scores, **options):

@@ -14,10 +14,9 @@ from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
 
-import joblib
 import keras
 import numpy as np
-from common import LONGER, QUICK, RATES, SEEDS, SHORT, _folder, finish
+from common import LONGER, QUICK, RATES, SEEDS, SHORT, each, finish
 from PIL import Image
 
 import crnn_tutorial as ct
@@ -78,10 +77,6 @@ def split():
     chooses = np.unique(photos.validation.targets)
     others = np.setdiff1d(np.arange(len(photos.class_names)), chooses)
     return others[::2], chooses, others[1::2]
-
-
-def part(images, photographs, wanted):
-    return images[np.isin(photographs, wanted)]
 
 
 # ------------------------------------------------------------ sizes and scores
@@ -145,10 +140,28 @@ def at(bits, curve):
 # ------------------------------------------------------------ training
 
 
-def fit(name, images, asked, learning_rate, epochs, seed, tested):
+@functools.cache
+def load_tested(part):
+    """Return the pieces of the photographs that are compressed, and their numbers."""
+    _, chooses, tested = split()
+    wanted = {"validation": chooses, "test": tested}[part]
+    images, photographs = crops((128, 128), 1 if QUICK else 6, seed=0)
+    kept = np.isin(photographs, wanted)
+    return images[kept], photographs[kept]
+
+
+@functools.lru_cache(maxsize=1)
+def load_train(seed):
+    """Return the pieces to train on, drawn anew for each seed."""
+    images, photographs = crops((64, 64), CROPS, seed=100 + seed)
+    return images[np.isin(photographs, split()[0])]
+
+
+def fit(name, seed, asked, learning_rate, epochs, part):
     """Train one network; return bits and PSNR of the tested images, and its cost."""
     keras.utils.clear_session()
     ct.set_seed(seed)
+    images = load_train(seed)
     model, start = build(name, asked, learning_rate), time.perf_counter()
     ct.train_crnn_model(
         model, ct.Split(images, images), epochs=epochs, seed=seed, **RECIPE
@@ -157,91 +170,80 @@ def fit(name, images, asked, learning_rate, epochs, seed, tested):
         "seconds": time.perf_counter() - start,
         "parameters": model.count_params(),
     }
-    return *measure(model, tested), cost
+    return *measure(model, load_tested(part)[0]), cost
 
 
-def fit_pca(side, images, tested):
+def fit_pca(side, seed, part):
     """Fit a PCA for each rate of the ladder; return its curve on the tested images."""
+    images, tested = load_train(seed), load_tested(part)[0]
     models = [ct.build_pca_compressor(images, r, patch_size=side) for r in LADDER]
     return stack(measure(model, tested) for model in models)
 
 
-class Benchmark:
-    """All trainings of one length; what is done is kept until all is."""
+def choose_rates(names, epochs):
+    """Let each network choose its learning rate on photographs of its own.
 
-    def __init__(self, times):
-        self.epochs = times * EPOCHS
-        self.trained, chooses, tested = split()
-        images, photographs = crops((128, 128), 1 if QUICK else 6, seed=0)
-        self.test = part(images, photographs, tested)
-        self.photographs = part(photographs, photographs, tested)
-        self.validation = part(images, photographs, chooses)
-        memory = joblib.Memory(_folder(), verbose=0)
-        self.fit, self.fit_pca = memory.cache(fit), memory.cache(fit_pca)
-
-    def train_images(self, seed):
-        """Return the pieces to train on, drawn anew for each seed."""
-        return part(*crops((64, 64), CROPS, seed=100 + seed), self.trained)
-
-    def network(self, name, seed, asked, rate, tested):
-        images = self.train_images(seed)
-        return self.fit(name, images, asked, rate, self.epochs, seed, tested)
-
-    def pca(self, side, seed, tested):
-        return self.fit_pca(side, self.train_images(seed), tested)
-
-    def pillow(self, name):
-        return stack(PILLOW[name](self.test, quality=quality) for quality in QUALITIES)
-
-    def choose_rates(self, names):
-        """Let each network choose its learning rate on photographs of its own.
-
-        The score is what it is better than a PCA where files are equally large.
-        """
-        seed, rates = SEEDS[0], {}
-        tried = [float(f"{LEARNING_RATE * times:.2g}") for times in RATES]
-        pca = self.pca(8, seed, self.validation)
-        for name in names:
-            scores = []
-            for rate in tried:
-                bits, psnr, _ = self.network(name, seed, ASKED, rate, self.validation)
-                scores.append(float(np.mean(psnr - at(bits, pca))))
-            chosen = tried[int(np.argmax(scores))]
-            rates[name] = {"tried": tried, "validation": scores, "chosen": chosen}
-            print(name, rates[name], flush=True)
-        return rates
+    The score is what it is better than a PCA where files are equally large.
+    """
+    tried = [float(f"{LEARNING_RATE * times:.2g}") for times in RATES]
+    (pca,) = each(fit_pca, [(8, SEEDS[0], "validation")])
+    jobs = [
+        (name, SEEDS[0], ASKED, rate, epochs, "validation")
+        for name in names
+        for rate in tried
+    ]
+    found = dict(zip(jobs, each(fit, jobs), strict=True))
+    rates = {}
+    for name in names:
+        scores = [
+            float(np.mean(psnr - at(bits, pca)))
+            for job, (bits, psnr, _) in found.items()
+            if job[0] == name
+        ]
+        chosen = tried[int(np.argmax(scores))]
+        rates[name] = {"tried": tried, "validation": scores, "chosen": chosen}
+    return rates
 
 
 # ------------------------------------------------------------ judging
 
 
-def score_seed(benchmark, seed, rates, pillow):
+def score_seed(networks, pca, pillow):
     """Score all rivals where each image has the bits that the CRNN's file has.
 
     A curve (PCA, JPEG, WebP) is read at these bits. Of a network, which has one rate,
     the small difference in bits is made good along the curve of the PCA.
     """
-    tested = benchmark.test
-    pca = benchmark.pca(8, seed, tested)
     scores, costs, sizes = {}, {}, {}
-    for name, rate in rates.items():
-        bits, psnr, cost = benchmark.network(name, seed, ASKED, rate["chosen"], tested)
-        sizes[name] = bits
-        scores[name] = psnr + at(sizes["CRNN"], pca) - at(bits, pca)
-        costs[name] = cost
-    curves = {"PCA, 8 pixels": pca, "PCA, 16 pixels": benchmark.pca(16, seed, tested)}
+    at_ours = networks["CRNN"][0]
+    for name, (bits, psnr, cost) in networks.items():
+        sizes[name], costs[name] = bits, cost
+        scores[name] = psnr + at(at_ours, pca[8]) - at(bits, pca[8])
+    curves = {f"PCA, {side} pixels": curve for side, curve in pca.items()}
     for name, curve in (curves | pillow).items():
-        scores[name] = at(sizes["CRNN"], curve)
+        scores[name] = at(at_ours, curve)
     return scores, sizes, costs
 
 
 def run(times):
-    benchmark = Benchmark(times)
-    rates = benchmark.choose_rates(["CRNN", *CONTROLS])
-    pillow = {name: benchmark.pillow(name) for name in PILLOW}
+    epochs = times * EPOCHS
+    rates = choose_rates(["CRNN", *CONTROLS], epochs)
+    tested, photographs = load_tested("test")
+    pillow = {
+        name: stack(one(tested, quality=quality) for quality in QUALITIES)
+        for name, one in PILLOW.items()
+    }
+    jobs = [
+        (name, seed, ASKED, rates[name]["chosen"], epochs, "test")
+        for seed in SEEDS
+        for name in rates
+    ]
+    trained = iter(each(fit, jobs))
+    curves = iter(each(fit_pca, [(side, s, "test") for s in SEEDS for side in (8, 16)]))
     scores, sizes, costs = (defaultdict(list) for _ in range(3))
     for seed in SEEDS:
-        found = score_seed(benchmark, seed, rates, pillow)
+        networks = {name: next(trained) for name in rates}
+        found = score_seed(networks, {8: next(curves), 16: next(curves)}, pillow)
         for kept, new in zip((scores, sizes, costs), found, strict=True):
             for name, value in new.items():
                 kept[name].append(value)
@@ -251,19 +253,19 @@ def run(times):
     return {
         "settings": {
             "batch_size": RECIPE["batch_size"],
-            "epochs": benchmark.epochs,
+            "epochs": epochs,
             **NETWORK,
             "asked bits per pixel": ASKED,
             "crops of a photograph": CROPS,
             "redraw": True,
         },
         "metric": "PSNR (dB)",
-        "images": len(benchmark.photographs),
-        "clusters": benchmark.photographs.tolist(),
+        "images": len(photographs),
+        "clusters": photographs.tolist(),
         "rivals": rivals,
-        "judgements": judge_all(scores, benchmark.photographs),
+        "judgements": judge_all(scores, photographs),
         "warnings": [],
-        "curves": look_at_rates(benchmark, rates, pillow),
+        "curves": look_at_rates(rates, epochs, pillow),
     }
 
 
@@ -299,19 +301,19 @@ def judge_all(scores, photographs):
     return judged
 
 
-def look_at_rates(benchmark, rates, pillow):
+def look_at_rates(rates, epochs, pillow):
     """Return the mean bits per pixel and PSNR of one seed at several rates."""
-    seed, tested = SEEDS[0], benchmark.test
-    sides = {
-        f"PCA, {side} pixels": benchmark.pca(side, seed, tested) for side in (8, 16)
-    }
-    curves = sides | pillow
+    sides = [(side, SEEDS[0], "test") for side in (8, 16)]
+    pca = zip(sides, each(fit_pca, sides), strict=True)
+    curves = {f"PCA, {side} pixels": one for (side, *_), one in pca} | pillow
+    jobs = [
+        (name, SEEDS[0], asked, rates[name]["chosen"], epochs, "test")
+        for name in ("CRNN", "linear model")
+        for asked in LOOKED_AT
+    ]
+    found = dict(zip(jobs, each(fit, jobs), strict=True))
     for name in ("CRNN", "linear model"):
-        rate = rates[name]["chosen"]
-        curves[name] = stack(
-            benchmark.network(name, seed, asked, rate, tested)[:2]
-            for asked in LOOKED_AT
-        )
+        curves[name] = stack(one[:2] for job, one in found.items() if job[0] == name)
     return {
         name: {
             "bits per pixel": np.round(bits.mean(axis=1), 4).tolist(),

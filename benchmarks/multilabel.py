@@ -21,6 +21,7 @@ from common import (
     SHORT,
     compare,
     definitions,
+    each,
     finish,
 )
 
@@ -47,14 +48,15 @@ def draw(seed):
 # ------------------------------------------------------------ the softmax
 
 
-def train_softmax(seed, rate, times):
-    """Return the model, and what it says of the validation images."""
+def train_softmax(seed, rate, epochs):
+    """Return what one softmax says of the images to validate, and of each test."""
     data = draw(seed)
     ct.set_seed(seed)
     model = PAGE["build_softmax"]()
-    recipe = RECIPE | {"epochs": times * RECIPE["epochs"], "learning_rate": rate}
+    recipe = RECIPE | {"epochs": epochs, "learning_rate": rate}
     ct.train_crnn_model(model, data.train, seed=seed, verbose=0, **recipe)
-    return model, predict(model, data.validation), labels(data.validation)
+    said = {name: predict(model, split) for name, split in TESTS.items()}
+    return predict(model, data.validation), said
 
 
 def predict(model, split):
@@ -65,21 +67,21 @@ def labels(split):
     return split.targets["labels"]
 
 
-def choose_rate(times):
+def choose_rate(epochs):
     """Return the best of three rates on validation images, and all scores."""
+    rates = [float(f"{RECIPE['learning_rate'] * factor:.2g}") for factor in RATES]
+    found = each(train_softmax, [(SEEDS[0], rate, epochs) for rate in rates])
+    truth = labels(draw(SEEDS[0]).validation)
     scores = {}
-    for factor in RATES:
-        rate = float(f"{RECIPE['learning_rate'] * factor:.2g}")
-        _, shares, truth = train_softmax(SEEDS[0], rate, times)
+    for rate, (shares, _) in zip(rates, found, strict=True):
         limit = PAGE["best_threshold"](shares, truth)
         scores[rate] = float(PAGE["exact"](shares > limit, truth).mean())
     return max(scores, key=scores.get), scores
 
 
-def answer(seed, rate, times):
-    """Return test -> rule -> right or wrong, the thresholds, and what was said."""
-    model, shares, truth = train_softmax(seed, rate, times)
-    said = {name: predict(model, split) for name, split in TESTS.items()}
+def answer(seed, shares, said):
+    """Return test -> rule -> right or wrong, and the thresholds."""
+    truth = labels(draw(seed).validation)
     rules = PAGE["make_rules"](shares, truth)
     found = {
         name: {
@@ -93,20 +95,20 @@ def answer(seed, rate, times):
         chosen = truth.sum(axis=1) == k
         by_count[k] = float(PAGE["best_threshold"](shares[chosen], truth[chosen]))
     everything = float(PAGE["best_threshold"](shares, truth))
-    return found, by_count | {"all": everything}, said
+    return found, by_count | {"all": everything}
 
 
 def judge_softmax(sets, times=1):
     """Judge the CRNN against each rule, in the form of ``ct.run_seeds``."""
-    rate, tried = choose_rate(times)
-    runs = [answer(seed, rate, times) for seed in SEEDS]
+    epochs = times * RECIPE["epochs"]
+    rate, tried = choose_rate(epochs)
+    outputs = each(train_softmax, [(seed, rate, epochs) for seed in SEEDS])
+    runs = [answer(seed, *one) for seed, one in zip(SEEDS, outputs, strict=True)]
     tests = {
-        name: judge_test(
-            split, sets["tests"][name], [found[name] for found, *_ in runs]
-        )
+        name: judge_test(split, sets["tests"][name], [found[name] for found, _ in runs])
         for name, split in TESTS.items()
     }
-    said = {name: np.concatenate([said[name] for *_, said in runs]) for name in TESTS}
+    said = {name: np.concatenate([one[name] for _, one in outputs]) for name in TESTS}
     truth = {
         name: np.tile(labels(split), (len(SEEDS), 1)) for name, split in TESTS.items()
     }
@@ -114,10 +116,9 @@ def judge_softmax(sets, times=1):
         np.concatenate([*said.values()]), np.concatenate([*truth.values()])
     )
     return {
-        "settings": RECIPE
-        | {"epochs": times * RECIPE["epochs"], "learning_rate": rate, "redraw": True},
+        "settings": RECIPE | {"epochs": epochs, "learning_rate": rate, "redraw": True},
         "learning_rates": {"tried": tried, "chosen": rate},
-        "thresholds": [limits for _, limits, _ in runs],
+        "thresholds": [limits for _, limits in runs],
         "shares": shares,
         **next(iter(tests.values())),
         "tests": tests,

@@ -242,8 +242,9 @@ Of the {measured} comparisons, {clear} are better or worse. {lost}
 
 In results that were measured before the p-value was stored, it is computed from the
 interval. These results also have seeds that share one set of training images. The
-comparisons from C50 on have training images drawn anew for each seed, but so far only
-the short training: the longer one, which our rules ask for, is still to be run."""
+comparisons from C50 on have training images drawn anew for each seed. Where a run
+three times as long is stored, as our rules ask, it decides. Some pages have the short
+one only, and say so."""
 
 
 if __name__ == "__main__":

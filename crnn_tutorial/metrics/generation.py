@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+from scipy.spatial.distance import cdist, pdist
+from scipy.stats import entropy
 
 from crnn_tutorial.checks import check_images
 
@@ -171,9 +173,7 @@ def classes_covered(classifier, images):
     """
     probabilities = classifier.predict(check_images(images), verbose=0)
     found = probabilities.argmax(axis=-1)
-    share = np.bincount(found, minlength=probabilities.shape[-1]) / len(found)
-    share = share[share > 0]
-    return float(np.exp(-(share * np.log(share)).sum()))
+    return float(np.exp(entropy(np.bincount(found))))
 
 
 @dataclass(frozen=True)
@@ -228,18 +228,12 @@ def nearest_neighbours(images, others):
             f"Images of {images.shape[1:]} cannot be compared with others of "
             f"{others.shape[1:]}: resize them (ct.resize_image)."
         )
-    squares = _squared_distances(images, others)
-    index = squares.argmin(axis=1)
-    # Once more, without the rounding of large numbers that are nearly equal.
-    apart = (images - others[index]).reshape(len(images), -1).astype(float)
-    return Neighbours(index, np.sqrt((apart**2).sum(axis=1)))
+    apart = cdist(_as_rows(images), _as_rows(others))
+    return Neighbours(apart.argmin(axis=1), apart.min(axis=1))
 
 
-def _squared_distances(images, others):
-    """Return the squared distance of each image from each other one."""
-    one, two = (a.reshape(len(a), -1).astype(float) for a in (images, others))
-    lengths = (one**2).sum(axis=1)[:, np.newaxis] + (two**2).sum(axis=1)
-    return np.maximum(lengths - 2 * one @ two.T, 0)
+def _as_rows(images):
+    return images.reshape(len(images), -1)
 
 
 def spread(images, classes=None):
@@ -282,8 +276,7 @@ def spread(images, classes=None):
     for one in np.unique(classes):
         group = images[classes == one]
         if len(group) > 1:
-            pairs = np.triu_indices(len(group), k=1)
-            means.append(np.sqrt(_squared_distances(group, group))[pairs].mean())
+            means.append(pdist(_as_rows(group)).mean())
     if not means:
         raise ValueError(
             "The spread is a mean over pairs of images of one class, but got "

@@ -252,17 +252,23 @@ def test_a_learning_rate_that_diverges(digits):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_it_is_saved_and_resumes(told, digits, tmp_path):
-    """Two epochs at once are one epoch, saved, loaded, and one more."""
+    """Two epochs at once are one epoch, saved, loaded, and one more.
+
+    With momentum, because it must be kept, too, and not with Adam: Adam divides by the
+    size of a gradient, and where that is nearly zero, another rounding moves a weight.
+    Without the momentum weights differ by 2e-3; another order of images moves 1e-4.
+    """
     images = digits.train.images[:64]
     data = (digits.train.targets[:64], images) if told else (images, None)
     model = small_model(10 if told else None, mode_seeking_weight=0.1)
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9))
     train(model, *data, shuffle=False)
     model.save(tmp_path / "model.keras")
     train(model, *data, shuffle=False)
     again = ct.load_model(tmp_path / "model.keras")
     train(again, *data, shuffle=False)
     for one, other in zip(weights_of(model), weights_of(again), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+        np.testing.assert_allclose(one, other, atol=3e-5)
     assert again.get_config().keys() == model.get_config().keys()
     assert again.terms == model.terms
 
