@@ -49,7 +49,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(UV)
 	@echo "Installing into $(VENV): the first time takes a minute or more."
 	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV); $(UV) venv --quiet \
 	  --no-python-downloads --python "$$(command -v $(PYTHON))" $(VENV); }
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@# Compiled once here: where Python must not write it, every process would do it anew.
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python \
+	  --require-hashes requirements.lock
 	@# Without dependencies: the small wheel does not satisfy "tensorflow".
 	@$(UV) pip install --quiet --python $(BIN)/python \
 	  --no-deps --no-build-isolation -e .
