@@ -7,7 +7,7 @@ twins of the network for 15 and 50. Writes ``results/denoising.json``: "sigma 25
 all rivals, "sigma 15" and "sigma 50" with two, each what ``ct.run_seeds`` returns. Its
 tests: noise of the strength trained on first, then of the two others, and stripes.
 Beside the networks stand four that have no seed: non-local means and total variation,
-their strength chosen on the validation photographs; the image as it came; and the mean
+their settings chosen on the validation photographs; the image as it came; and the mean
 of the test images, which is the best answer of anyone who does not see the image.
 """
 
@@ -51,9 +51,9 @@ def score_others(page, split, sigma):
         "mean image": psnr_per_image(targets, mean),
     }
     for name in page["CLASSICAL"]:
-        factor = page["choose_classical"](name, sigma)
-        print(f"{name}, sigma {sigma}: {factor}", flush=True)
-        scores[name] = page["score_classical"](name, split, sigma, factor)
+        setting = page["choose_classical"](name, sigma)
+        print(f"{name}, sigma {sigma}: {setting}", flush=True)
+        scores[name] = page["score_classical"](name, split, sigma, setting)
     return scores
 
 
