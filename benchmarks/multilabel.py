@@ -11,6 +11,7 @@ same form, each with three tests.
 import time
 from dataclasses import asdict, replace
 
+import keras
 import numpy as np
 from common import (
     FEW,
@@ -53,6 +54,7 @@ def train_softmax(seed, rate, epochs):
     data = draw(seed)
     ct.set_seed(seed)
     model = PAGE["build_softmax"]()
+    model.jit_compile = keras.backend.backend() != "tensorflow"  # as our builders do
     recipe = RECIPE | {"epochs": epochs, "learning_rate": rate}
     ct.train_crnn_model(model, data.train, seed=seed, verbose=0, **recipe)
     said = {name: predict(model, split) for name, split in TESTS.items()}
