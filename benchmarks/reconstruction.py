@@ -34,7 +34,7 @@ import crnn_tutorial as ct
 from crnn_tutorial.metrics.pictures import psnr_per_image
 
 MARGIN = 0.1  # dB: less is not seen
-WEIGHTS = (0.0, 0.03, 0.1, 0.3)  # of the discriminator
+WEIGHTS = (0.0, 0.03, 0.3, 3.0)  # of the discriminator
 WITHOUT = "without"
 LARGER = 6
 
