@@ -88,7 +88,7 @@ def run(page, tests, others):
     )
     scores = {
         test: {
-            name: psnr_per_image(tests[test].targets, one)
+            name: psnr_per_image(tests[test].targets[: len(one)], one)
             for name, one in answers.items()
         }
         for test, answers in others.items()
