@@ -155,7 +155,6 @@ def main():
     tests = make_tests(page)
     parts = {name: one[:FEW] for name, one in tests.items()} if QUICK else tests
     others = {name: answer_others(page, one) for name, one in parts.items()}
-    results = {"dull": run(page, tests, others)}
     answers = {
         "CRNN": each(train_one, [("stretched", seed) for seed in SEEDS]),
         "CRNN, not stretched": each(
@@ -164,6 +163,7 @@ def main():
     }
     split = tests["dull"]
     answers |= {name: [one] for name, one in answer_others(page, split).items()}
+    results = {"dull": run(page, tests, others)}
     results["SSIM"] = judge_all(page, split, answers, page["ssim"], MARGIN_SSIM)
     results["PSNR"] = judge_all(page, split, answers, psnr_per_image, MARGIN)
     finish("contrast", results)
