@@ -32,7 +32,6 @@ from crnn_tutorial.metrics.pictures import psnr_per_image
 
 MARGIN = 0.1  # dB: less is not seen
 MARGIN_SSIM = 0.005
-RAW = "CRNN, not stretched"
 
 
 @cache
