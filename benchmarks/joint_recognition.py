@@ -36,9 +36,9 @@ SIDE = 16  # of a scene
 SHOWN = 12  # generated images that are kept to be looked at
 # epochs: of a joint training. times: so many steps alone take as long as one of both.
 TASKS = {
-    "digits": {"epochs": 10, "batch_size": 32, "times": 7},
-    "masks": {"epochs": 6, "batch_size": 16, "times": 5},
-    "few digits": {"epochs": 60, "batch_size": 32, "times": 7},
+    "digits": {"epochs": 10, "batch_size": 32, "times": 10},
+    "masks": {"epochs": 6, "batch_size": 16, "times": 7},
+    "few digits": {"epochs": 60, "batch_size": 32, "times": 10},
     "boxes": {"epochs": 6, "batch_size": 16, "times": 7},
 }
 OUTPUTS = {"boxes": "boxes", "masks": "mask"}  # of the others: digit
@@ -232,7 +232,7 @@ def compare(task, chosen, times):
     """Train all on each seed, and judge the joint training against the others."""
     names = ["joint", "alone", *([EQUAL_STEPS] if times == 1 else ())]
     scores, made, fake = ({name: [] for name in names} for _ in range(3))
-    _, images, wanted = draw(task, SEEDS[0])["test"]
+    told, images, wanted = draw(task, SEEDS[0])["test"]
     asked = wanted_digits() if "digits" in task else wanted
     shown = None
     for seed in SEEDS:
@@ -240,13 +240,13 @@ def compare(task, chosen, times):
             name: train(task, name, seed, *chosen[name][1:], times) for name in names
         }
         drawn = runs["joint"]["images"]
-        shown = drawn[:SHOWN] if shown is None else shown
+        shown = drawn if shown is None else shown
         for name, run in runs.items():
             scores[name].append(score(task, run["weights"], images, wanted))
             fake[name].append(score(task, run["weights"], drawn, asked))
             made[name].append(run)
-        told = {name: round(float(one[-1].mean()), 3) for name, one in scores.items()}
-        print(task, times, "seed", seed, told, flush=True)
+        means = {name: round(float(one[-1].mean()), 3) for name, one in scores.items()}
+        print(task, times, "seed", seed, means, flush=True)
     recipe = TASKS[task]
     return {
         "settings": recipe | {"epochs": times * recipe["epochs"], "redraw": True},
@@ -261,8 +261,23 @@ def compare(task, chosen, times):
         "judgements": judge_all(scores, 0.01),
         # On generated images: the joint network against the one that is trained alone.
         "on generated": judge_all(fake, 0.01),
-        "samples": (255 * shown[..., 0]).round().astype(int).tolist(),
+        "samples": samples(task, told, images, shown),
     }
+
+
+def samples(task, told, images, drawn):
+    """Keep a few generated images, and what was asked for, to be looked at."""
+    if "digits" in task:  # one of each class
+        return {"generated": levels(drawn[::EACH])}
+    return {
+        "layouts": told[:SHOWN].tolist(),
+        "real": levels(images[:SHOWN]),
+        "generated": levels(drawn[:SHOWN]),
+    }
+
+
+def levels(images):
+    return (255 * images[..., 0]).round().astype(int).tolist()
 
 
 def compare_generation(chosen, times):
