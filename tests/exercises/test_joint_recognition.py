@@ -55,7 +55,7 @@ def check_box(box_of):
     mask[2, 3] = 0
     found = box_of(mask)
     assert tuple(found[2:4]) != (4, 6), (
-        "y1 and x1 are one behind the last row and column, so that y1 - y0 is the height"
+        "y1 and x1 are one behind the last row and column: y1 - y0 is the height"
     )
     assert tuple(found[:4]) == (2, 3, 5, 7), "rows are y, columns are x"
     assert found[4] == 7, "the mask says digit plus 1, since 0 is the background"
