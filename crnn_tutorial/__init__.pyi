@@ -82,6 +82,7 @@ from .figures.curves import (
     plot_history,
     plot_judgements,
     plot_seeds,
+    plot_slopes,
 )
 from .figures.images import (
     plot_confusion,
@@ -349,6 +350,7 @@ __all__ = [
     "plot_judgements",
     "plot_predictions",
     "plot_seeds",
+    "plot_slopes",
     "predict",
     "print_judgements",
     "read_text",

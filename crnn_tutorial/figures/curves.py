@@ -324,3 +324,56 @@ def plot_judgements(judgements, xlabel="difference (points)", axes=None):
         axes.plot(middle, row, marker, color=color, markerfacecolor=face, markersize=8)
     _name_rows(axes, list(rows), xlabel)
     return axes.figure
+
+
+def plot_slopes(pairs, names=("alone", "joint"), columns=2):
+    """Draw how scores change from one way of training to another, a line for each seed.
+
+    Parameters
+    ----------
+    pairs : dict
+        Title -> two lists, the scores of the seeds in each of the two ways, in the same
+        order. A title may end in its unit.
+    names : tuple of two str
+        What the two ways are called.
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each pair, with an axis of its own. Lines that rise are blue and
+        solid, others vermillion and dashed. Scores in [0, 1] are shown in percent.
+
+    Raises
+    ------
+    ValueError
+        If there is no pair, or one without as many scores on both sides.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> ct.plot_slopes({"classify": ([0.98, 0.97], [0.95, 0.98])})
+    <Figure size 480x240 with 1 Axes>
+    """
+    found = {title: np.asarray([*pair], object) for title, pair in pairs.items()}
+    odd = [title for title, pair in found.items() if pair.ndim != 2 or len(pair) != 2]
+    if not found or odd:
+        raise ValueError(
+            "Expected {title: (scores, scores)} with as many on both sides, but got "
+            f"{f'others for {odd}' if odd else 'nothing'}."
+        )
+    rows = -(-len(found) // columns)
+    figure = new_figure(0.2 + 2.3 * rows)
+    for place, (title, pair) in enumerate(found.items(), start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        pair = pair.astype(float)
+        percent = pair.min() >= 0 and pair.max() <= 1
+        for before, after in (100 if percent else 1) * pair.T:
+            look = ("blue", "-") if after > before else ("vermillion", "--")
+            axes.plot(
+                [0, 1], [before, after], look[1], color=COLORS[look[0]], marker="o"
+            )
+        axes.set(xlim=(-0.3, 1.3), title=title, ylabel="%" if percent else "")
+        axes.set_xticks([0, 1], names)
+    return figure

@@ -60,6 +60,9 @@ class AdversarialModel(keras.Model):
         Of what the discriminator says, in the generator's loss. 0: never mind it.
     head_weight : float
         Of what the other heads say, in the generator's loss.
+    teach_weight : float
+        Of what they say of *generated* images, in the discriminator's loss. Above 0,
+        these teach the heads as real images do: 1 is an AC-GAN (Odena et al., 2017).
     mode_seeking_weight : float
         Of a term that falls when two different noises give two different images.
     average : float
@@ -109,6 +112,7 @@ class AdversarialModel(keras.Model):
         pixel_weight=0.0,
         adversarial_weight=1.0,
         head_weight=1.0,
+        teach_weight=0.0,
         mode_seeking_weight=0.0,
         average=0.99,
         pixel_loss="mean_absolute_error",
@@ -120,6 +124,7 @@ class AdversarialModel(keras.Model):
             "pixel_weight": pixel_weight,
             "adversarial_weight": adversarial_weight,
             "head_weight": head_weight,
+            "teach_weight": teach_weight,
             "mode_seeking_weight": mode_seeking_weight,
         }
         check_parts(generator, discriminator, self.terms, average)
@@ -227,6 +232,9 @@ class AdversarialModel(keras.Model):
             on_this = ops.mean(loss(targets[name], on_real[name]))
             self._trackers[f"{name}_loss"].update_state(on_this)
             discriminator_loss += on_this
+            if self.terms["teach_weight"]:
+                taught = ops.mean(loss(targets[name], on_fake[name]))
+                discriminator_loss += self.terms["teach_weight"] * taught
             wanted = ops.mean(loss(targets[name], seen[name]))
             generator_loss += self.terms["head_weight"] * wanted
         generator_loss += self._compare(real, y_pred)

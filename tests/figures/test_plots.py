@@ -251,6 +251,31 @@ def test_judgements_refuse_nothing_and_what_has_no_interval():
         ct.plot_judgements({"a": {"verdict": "perhaps"}})
 
 
+# ------------------------------------------------------------ slopes
+
+
+def test_a_line_for_each_seed_from_one_way_to_the_other():
+    pairs = {"classify": ([0.98, 0.9], [0.95, 0.96]), "restore": ([21.0], [22.5])}
+    figure = ct.plot_slopes(pairs, names=("before", "after"))
+    draw(figure)
+    shares, decibels = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [*pairs]
+    assert [t.get_text() for t in shares.get_xticklabels()] == ["before", "after"]
+    ends = [list(line.get_ydata()) for line in shares.lines]
+    assert np.allclose(ends, [[98, 95], [90, 96]])
+    falls, rises = (line.get_linestyle() for line in shares.lines)
+    assert falls != rises, "told without colour, too"
+    assert list(decibels.lines[0].get_ydata()) == [21, 22.5]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"), [({}, "nothing"), ({"a": ([1, 2], [1])}, r"others for \['a'\]")]
+)
+def test_slopes_refuse_nothing_and_what_is_no_pair(pairs, words):
+    with pytest.raises(ValueError, match=words):
+        ct.plot_slopes(pairs)
+
+
 # ------------------------------------------------------------ confusion
 
 

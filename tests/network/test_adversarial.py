@@ -121,6 +121,18 @@ def test_two_equal_images_cost_most(digits, monkeypatch):
     assert float(model._seek_modes(real, real, same + 1)) < 1
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_generated_images_teach_the_other_heads_as_much_as_they_shall(weight, digits):
+    """Where all answers are even, a head loses log 10 on any image."""
+    model = small_model(heads={"digit": Classify(10)}, teach_weight=weight)
+    even = [0 * one for one in model.discriminator.get_weights()]
+    model.discriminator.set_weights(even)
+    found = train(model, digits.train.targets[:32], digits.train.images[:32])
+    assert found["digit_loss"][0] == pytest.approx(np.log(10), rel=1e-5)
+    both = 2 * np.log(2) + (1 + weight) * np.log(10)
+    assert found["discriminator_loss"][0] == pytest.approx(both, rel=1e-5)
+
+
 # ------------------------------------------------------------ what it is told
 
 
