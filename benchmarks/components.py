@@ -7,8 +7,6 @@ edges better than raw pixels or random kernels (C10)? Writes
 ``results/components_direction.json`` and ``results/components_edges.json``.
 """
 
-from dataclasses import asdict
-
 import keras
 import numpy as np
 from common import QUICK, SEEDS, compare, enlarge, finish
@@ -130,7 +128,7 @@ def judge_edges(data, rate):
     judged = {}
     for name in ("random kernels", "raw pixels"):
         found = ct.judge(ours, scores[name])
-        judged[name] = {**asdict(found), "word": found.word, "sentence": found.sentence}
+        judged[name] = found.as_dict()
     return describe_run() | {
         "settings": RECIPE | {"learning_rate": rate, "redraw": True},
         "metric": "accuracy",

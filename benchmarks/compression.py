@@ -11,7 +11,6 @@ import functools
 import io
 import time
 from collections import defaultdict
-from dataclasses import asdict
 from functools import partial
 
 import keras
@@ -296,8 +295,7 @@ def judge_all(scores, photographs):
                 margin=MARGIN,
                 clusters=photographs,
             )
-            told = {"word": found.word, "sentence": found.sentence}
-            judged[name] = {**asdict(found), **told}
+            judged[name] = found.as_dict()
     return judged
 
 

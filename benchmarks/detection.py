@@ -8,7 +8,7 @@ stands the page's rival without one, which is trained on the same scenes.
 """
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -98,8 +98,7 @@ class Classic:
             "also": {name: [also[name] for _, also in told] for name in told[0][1]},
         }
         judged = ct.judge(ours, scores, f"CRNN is better than {CLASSIC}")
-        words = {"word": judged.word, "sentence": judged.sentence}
-        found["judgements"][CLASSIC] = asdict(judged) | words
+        found["judgements"][CLASSIC] = judged.as_dict()
 
 
 def forget_single_images(tests):

@@ -13,12 +13,22 @@ Each training is one call of ``train_one(name, seed, rate, epochs)``, and is kep
 
 import time
 import warnings
-from dataclasses import asdict
 
 import joblib
 import keras
 import numpy as np
-from common import LONGER, QUICK, RATES, SEEDS, SHORT, _folder, finish
+from common import (
+    LONGER,
+    QUICK,
+    RATES,
+    SEEDS,
+    SHORT,
+    _folder,
+    each,
+    finish,
+    load_judge,
+    train_judge,
+)
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
@@ -81,22 +91,6 @@ def draw(seed):
     return draw_training(ct.load_digits(seed=0), seed)
 
 
-def train_judge():
-    """Train the classifier that judges; return its weights and its accuracy."""
-    keras.utils.clear_session()
-    ct.set_seed(1000)
-    digits, model = ct.load_digits(seed=0), ct.build_cnn_model(SHAPE, CLASSES)
-    epochs = 1 if QUICK else 25
-    ct.train_crnn_model(model, digits.train, batch_size=64, epochs=epochs, verbose=0)
-    return model.get_weights(), ct.evaluate(model, digits.test).score
-
-
-def judge_of(weights):
-    model = ct.build_cnn_model(SHAPE, CLASSES)
-    model.set_weights(weights)
-    return model
-
-
 def wanted():
     """Return the class of each generated image."""
     return np.repeat(np.arange(CLASSES), EACH)
@@ -113,7 +107,7 @@ def train_one(name, seed, rate, epochs):
         build_discriminator(name),
         **{"mode_seeking_weight": 0.1, "learning_rate": rate, **RECIPES.get(name, {})},
     )
-    judge = judge_of(kept(train_judge)()[0])
+    judge = load_judge()
     model.features = ct.class_features(judge)
     start, told = time.perf_counter(), digits.train
     try:
@@ -264,7 +258,7 @@ def choose_rates(train, epochs, features):
 def run(times, spent, recipes=()):
     """Train all rivals, and judge the CRNN against each."""
     epochs, train = times * EPOCHS, note_time(kept(train_one), spent)
-    judge = judge_of(kept(train_judge)()[0])
+    judge = load_judge()
     features = ct.class_features(judge)
     rates = choose_rates(train, epochs, features)
     scores, numbers, runs, shown = {}, {}, {}, {}
@@ -348,8 +342,7 @@ def judge_all(scores):
                 f"CRNN is better than {name}",
                 margin=MARGIN,
             )
-            told = {"word": found.word, "sentence": found.sentence}
-            judged[name] = {**asdict(found), **told}
+            judged[name] = found.as_dict()
     return judged
 
 
@@ -368,7 +361,7 @@ def samples(pictures):
 def main():
     spent: dict = {}
     results = describe_run() | {"seeds": list(SEEDS), "ours": "CRNN"}
-    results["classifier"] = kept(train_judge)()[1]
+    results["classifier"] = each(train_judge, [()])[0][1]
     results |= run(1, spent, RECIPES)
     if not SHORT:
         results["longer"] = run(LONGER, spent)

@@ -9,7 +9,7 @@ same form, each with three tests.
 """
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -133,8 +133,7 @@ def judge_test(split, sets, runs):
     judged = {}
     for rule in runs[0]:
         found = ct.judge(scores[OURS], scores[rule], f"{OURS} is better than {rule}")
-        told = {"word": found.word, "sentence": found.sentence}
-        judged[rule] = {**asdict(found), **told}
+        judged[rule] = found.as_dict()
     return {
         "metric": "exact set",
         "images": len(split),

@@ -13,7 +13,7 @@ the mean of the test images, which is the best answer of anyone who does not see
 image.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache, partial
 
 import keras
@@ -28,6 +28,7 @@ from common import (
     draw_digits,
     each,
     finish,
+    load_judge,
 )
 
 import crnn_tutorial as ct
@@ -132,16 +133,6 @@ def run_photographs(page):
 # ------------------------------------------------------------ the discriminator
 
 
-def train_judge():
-    """Train the classifier that says how real digits look; return its weights."""
-    keras.utils.clear_session()
-    ct.set_seed(1000)
-    digits, model = ct.load_digits(seed=0), ct.build_cnn_model((8, 8, 1), 10)
-    epochs = 1 if QUICK else 25
-    ct.train_crnn_model(model, digits.train, batch_size=64, epochs=epochs, verbose=0)
-    return model.get_weights()
-
-
 def draw_train(page, seed):
     drawn = draw_digits(page, seed)
     return page["cut_often"](drawn.train.images, seed)
@@ -193,8 +184,7 @@ def measure(page, test, answers, judge):
 
 def run_discriminator(page):
     """Train pairs, and judge those with a discriminator against those without."""
-    judge = ct.build_cnn_model((8, 8, 1), 10)
-    judge.set_weights(each(train_judge, [()])[0])
+    judge = load_judge()
     test = page["cut"](page["digits"].test.images, page["SIDE"], 1)
     rivals, scores = {}, {}
     for weight in WEIGHTS:
@@ -231,7 +221,7 @@ def judge_pairs(scores):
     for name, score in scores.items():
         claim = f"{WITHOUT} it is better than with {name}"
         found = ct.judge(without, score, claim, margin=MARGIN)
-        judged[name] = {**asdict(found), "word": found.word, "sentence": found.sentence}
+        judged[name] = found.as_dict()
     return judged
 
 

@@ -8,7 +8,7 @@ of their own ("known"), beside methods that learn nothing. "variety": the same C
 which has learnt as many images of 5 to 160 invented characters, tested on 20 others.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 from common import FEW, QUICK, compare, definitions, draw_digits, finish
@@ -79,8 +79,7 @@ def judge_untrained(found, tests):
                 told["rivals"][method] = {**one, "packed": [scores.tolist()]}
                 claim = f"{ours} is better than {method}"
                 judged = ct.judge(ct.stored_scores(told, ours), scores, claim)
-                words = {"word": judged.word, "sentence": judged.sentence}
-                told["judgements"][method] = {**asdict(judged), **words}
+                told["judgements"][method] = judged.as_dict()
             for rival in told["rivals"].values():
                 rival["packed"] = [shorten(one) for one in rival["packed"]]
 

@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from dataclasses import asdict
 
 import joblib
 import keras
@@ -295,8 +294,7 @@ def _judgements(runs, ours, margin, clusters):
     for name, control in scores.items():
         claim = f"{ours} is better than {name}"
         found = judge(ours_scores, control, claim, margin=margin, clusters=clusters)
-        told = {"word": found.word, "sentence": found.sentence}
-        judged[name] = {**asdict(found), **told}
+        judged[name] = found.as_dict()
     return judged
 
 

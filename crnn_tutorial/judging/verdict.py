@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 
 import numpy as np
 from scipy import stats
@@ -113,6 +113,23 @@ class Judgement:
                 f"A judgement has {', '.join(needed)}, but got {stored!r:.60}. Pass "
                 "what ct.judge returned, or one of the judgements of ct.run_seeds."
             ) from error
+
+    def as_dict(self):
+        """Return what is stored, with its word and its sentence; `of` reads it again.
+
+        Returns
+        -------
+        dict
+            Ready for JSON.
+
+        Examples
+        --------
+        >>> import crnn_tutorial as ct
+        >>> found = ct.Judgement(0.002, -0.009, 0.013, 0.016, "not supported", 5, 500)
+        >>> found.as_dict()["word"], ct.Judgement.of(found.as_dict()) == found
+        ('undecided', True)
+        """
+        return asdict(self) | {"word": self.word, "sentence": self.sentence}
 
     @property
     def word(self):
