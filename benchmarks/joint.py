@@ -135,7 +135,9 @@ def begin_anew(name, model, discriminator, seed, rate):
         part.set_weights(keras.models.clone_model(part).get_weights())
     if not name.startswith("alone"):
         model.averaged.set_weights(model.generator.get_weights())
-        model.seeds.state.assign(keras.random.SeedGenerator(seed).state)
+    for one in (model, *discriminator.layers):  # what they draw by chance
+        if hasattr(one, "seeds"):
+            one.seeds.state.assign(keras.random.SeedGenerator(seed).state)
     for variable in model.optimizer.variables:
         variable.assign(0 * variable)
     model.optimizer.learning_rate = rate
@@ -176,6 +178,7 @@ def train_one(job, name, seed, rate, teach, times):
     }
     if not name.startswith("alone"):
         found["images"] = model.generate(asked(job, seed)[0], seed=seed)
+        found["generator"] = model.averaged.get_weights()
     return found
 
 
