@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 from common import LONGER, QUICK, SEEDS, SHORT, definitions, each, finish
-from joint import JOBS, Job, drawn, judge_all, levels, run, train
+from joint import JOBS, Job, drawn, levels, run, train
 from PIL import Image
 from skimage.restoration import denoise_tv_chambolle, inpaint_biharmonic
 from sklearn.decomposition import PCA
@@ -70,9 +70,9 @@ JOBS |= {
         draw=draw,
         build=partial(build, task),
         alone=lambda both: page["leave_only"](both, 1e-3),
-        epochs=9,
+        epochs=7,
         batch_size=32,
-        times=7,
+        times=5,
         rate=8e-3,
         metric="dB",
         score=partial(restore, task),
