@@ -89,12 +89,11 @@ def main():
     page = definitions("faq/denoising")
     builders = ct.rivals(ct.build_restorer, (None, None, 1), **page["network"])
     results = {"sigma 25": run(page, 25, builders)}
-    # The rate that the page takes, and no longer run: they show how it goes on.
+    # At the rate that the page takes: they show how it goes on.
     two = {name: builders[name] for name in ("CRNN", "order-blind")}
     rate = page["recipe"]["learning_rate"]
     for sigma in SIGMAS[1:]:
-        options = {"learning_rates": [rate], "longer": None}
-        results[f"sigma {sigma}"] = run(page, sigma, two, **options)
+        results[f"sigma {sigma}"] = run(page, sigma, two, learning_rates=[rate])
     finish("denoising", results)
 
 
