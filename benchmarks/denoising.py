@@ -15,11 +15,11 @@ of the test images, which is the best answer of anyone who does not see the imag
 
 import sys
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 
-import keras
 import numpy as np
-from common import FEW, QUICK, SEEDS, beside, compare, definitions, each, finish
+from common import FEW, QUICK, beside, compare, definitions, finish
+from discriminator import RESTORERS, Restorer, run_discriminator
 
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.pictures import psnr_per_image
@@ -27,14 +27,6 @@ from crnn_tutorial.metrics.pictures import psnr_per_image
 MARGIN = 0.1  # dB: less is not seen
 SIGMAS = (25, 15, 50)
 JUDGED = 50  # the strength at which a discriminator has a say
-WEIGHTS = (0.0, 0.03, 0.1, 0.3)  # of what it says; chosen on validation photographs
-WITHOUT = "without"
-FURTHER = 1  # epoch
-
-
-@cache
-def load_page():
-    return definitions("faq/denoising")
 
 
 def make_tests(page, trained_on):
@@ -98,84 +90,10 @@ def run(page, sigma, builders, **options):
     return found
 
 
-# ------------------------------------------------------------ the discriminator
-
-
-def build(page):
-    return ct.build_restorer((None, None, 1), **page["network"])
-
-
-def train_first(seed):
-    """Train a CRNN without any discriminator; return its weights."""
-    page = load_page()
-    keras.utils.clear_session()
-    ct.set_seed(seed)
-    model = build(page)
-    recipe = page["recipe"] | ({"epochs": 1} if QUICK else {})
-    ct.train_crnn_model(model, page["draw"](JUDGED, seed), None, **recipe, verbose=0)
-    return model.get_weights()
-
-
-def go_on(weight, seed):
-    """Train it further, with a discriminator; return its answers to the test."""
-    page = load_page()
-    keras.utils.clear_session()
-    (weights,) = each(train_first, [(seed,)])
-    ct.set_seed(seed)
-    restorer = build(page)
-    restorer.set_weights(weights)
-    pair = ct.AdversarialModel(
-        restorer,
-        ct.build_discriminator((32, 32, 1), filters=(16, 32), recurrence=None, limit=1),
-        pixel_weight=1,
-        adversarial_weight=weight,
-        learning_rate=page["recipe"]["learning_rate"] / 4,
-    )
-    crops = page["draw"](JUDGED, 1000 + seed)
-    options = {"batch_size": 8, "epochs": 1 if QUICK else FURTHER, "verbose": 0}
-    told = pair.fit(crops.images, crops.targets, **options).history
-    answers = pair.generate(make_tests(page, JUDGED)[f"sigma {JUDGED}"].images)
-    return answers.astype("float16"), told["discriminator_accuracy"][-1]
-
-
-def sharpness(images):
-    """Return the mean difference between neighbouring pixels."""
-    return sum(np.abs(np.diff(images, axis=axis)).mean() for axis in (1, 2))
-
-
-def run_discriminator(page):
-    """Train pairs, and judge those with a discriminator against those without."""
-    test = make_tests(page, JUDGED)[f"sigma {JUDGED}"]
-    rivals, scores = {}, {}
-    for weight in WEIGHTS:
-        runs = each(go_on, [(weight, seed) for seed in SEEDS])
-        psnr = np.stack([psnr_per_image(test.targets, one) for one, _ in runs])
-        name = f"weight {weight:g}" if weight else WITHOUT
-        scores[name] = psnr.round(4)
-        rivals[name] = {
-            "scores": psnr.mean(axis=1).tolist(),
-            "mean": float(psnr.mean()),
-            "sharpness": [
-                float(sharpness(one.astype("float32")) / sharpness(test.targets))
-                for one, _ in runs
-            ],
-            "discriminator accuracy": [float(right) for _, right in runs],
-            "packed": psnr.round(4).tolist(),
-        }
-        print(name, {k: np.mean(v).round(3) for k, v in rivals[name].items()})
-    without, judged = scores.pop(WITHOUT), {}
-    for name, score in scores.items():
-        claim = f"{WITHOUT} a discriminator it is better than with {name}"
-        clusters = page["large"].test.targets
-        found = ct.judge(without, score, claim, margin=MARGIN, clusters=clusters)
-        judged[name] = found.as_dict()
-    return {"ours": WITHOUT, "rivals": rivals, "judgements": judged}
-
-
 def run_part(name, page):
     """Run one part of what is stored."""
     if name == "discriminator":
-        return run_discriminator(page)
+        return go_on_with_discriminator(page)
     sigma = int(name.split()[-1])
     builders = ct.rivals(ct.build_restorer, (None, None, 1), **page["network"])
     if sigma == SIGMAS[0]:
@@ -185,11 +103,23 @@ def run_part(name, page):
     return run(page, sigma, two, learning_rates=[page["recipe"]["learning_rate"]])
 
 
+def go_on_with_discriminator(page):
+    """Train further, with a discriminator that has more and more to say."""
+    RESTORERS["denoising"] = Restorer(
+        build=lambda: ct.build_restorer((None, None, 1), **page["network"]),
+        draw=partial(page["draw"], JUDGED),
+        test=make_tests(page, JUDGED)[f"sigma {JUDGED}"],
+        clusters=page["large"].test.targets,
+        recipe=page["recipe"],
+    )
+    return run_discriminator("denoising")
+
+
 def main():
-    names = sys.argv[1:]
+    page, names = definitions("faq/denoising"), sys.argv[1:]
     results = ct.load_results("denoising") if names else {}
     for name in names or (*(f"sigma {sigma}" for sigma in SIGMAS), "discriminator"):
-        results[name] = run_part(name, load_page())
+        results[name] = run_part(name, page)
     finish("denoising", results)
 
 
