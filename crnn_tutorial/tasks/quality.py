@@ -216,7 +216,7 @@ def _standardised(ranks):
 def build_quality_scorer(
     input_shape,
     *,
-    filters=(16, 32),
+    filters=(16, 32, 32),
     units=16,
     recurrence="lstm",
     differences=True,
