@@ -110,7 +110,9 @@ def choose_rate(validation):
     tried = [float(f"{PAIR_RATE * times:.2g}") for times in RATES]
     found = each(train_pair, [(SEEDS[0], rate, 1) for rate in tried])
     scores = [
-        float(rank_agreement(validation.targets, distrust(one, validation.images)).mean())
+        float(
+            rank_agreement(validation.targets, distrust(one, validation.images)).mean()
+        )
         for one in found
     ]
     rate = tried[int(np.argmax(scores))]
@@ -156,7 +158,7 @@ def _append(scores, answers, tests):
 
 
 def beside(part, scores, **told):
-    """Put rivals beside what ``ct.run_seeds`` found, and judge the CRNN against them."""
+    """Put rivals beside what ``ct.run_seeds`` found, and judge the CRNN by them."""
     for rival, tests in scores.items():
         for name, seeds in tests.items():
             one, seeds = part["tests"][name], np.round(seeds, 4)
