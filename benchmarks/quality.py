@@ -23,6 +23,7 @@ from functools import partial
 import keras
 import numpy as np
 from common import FEW, LONGER, QUICK, RATES, SEEDS, compare, definitions, each, finish
+from scipy.spatial.distance import pdist
 
 import crnn_tutorial as ct
 from crnn_tutorial.judging.results import _pack
@@ -96,7 +97,14 @@ def train_pair(seed, rate, times):
         pass
     drawn = pair.generate(4 if QUICK else 64, seed=seed)
     seconds = time.perf_counter() - start
-    return pair.discriminator.get_weights(), seconds, drawn
+    # How far apart its pictures are, as a share of that of photographs: 0 if collapsed.
+    apart = _apart(drawn) / _apart(images[: len(drawn)])
+    return pair.discriminator.get_weights(), seconds, drawn, apart
+
+
+def _apart(images):
+    flat = images.reshape(len(images), -1)
+    return float(pdist(flat).mean())
 
 
 def distrust(found, images):
@@ -141,13 +149,15 @@ def score_estimates(tests):
 
 
 def score_discriminators(tests, rate, times):
-    """Score five discriminators, as `score_estimates` does; and return the seconds."""
-    scores, seconds = {}, []
+    """Score five discriminators, as `score_estimates` does; and what else is known."""
+    scores, seconds, apart = {}, [], []
     for found in each(train_pair, [(seed, rate, times) for seed in SEEDS]):
         answers = {name: distrust(found, split.images) for name, split in tests.items()}
         _append(scores, {DISCRIMINATOR: answers}, tests)
         seconds.append(found[1])
-    return scores, float(np.median(seconds))
+        apart.append(round(found[3], 3))
+    told = {"seconds": round(float(np.median(seconds)), 2), "apart": apart}
+    return scores, told
 
 
 def _append(scores, answers, tests):
@@ -201,8 +211,8 @@ def main():
     for times, part in ((1, found), (LONGER, found.get("longer"))):
         if part:
             beside(part, estimates)
-            scores, seconds = score_discriminators(tests, rates["chosen"], times)
-            beside(part, scores, seconds=round(seconds, 2), **size)
+            scores, told = score_discriminators(tests, rates["chosen"], times)
+            beside(part, scores, **told, **size)
     (drawn,) = (one[2] for one in each(train_pair, [(SEEDS[0], rates["chosen"], 1)]))
     found["samples"] = (255 * drawn[:8, ..., 0]).round().astype(int).tolist()
     finish("quality", found)
