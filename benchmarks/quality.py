@@ -10,8 +10,8 @@ and with lost contrast, a kind that was not in the training.
 Beside the networks stand a random forest on five classical estimates, trained on the
 same crops, its trees chosen on validation photographs; two of the estimates alone; and
 the discriminator of a generator of photographs, which saw these crops without damage.
-It chose one of three learning rates, too; that of the short training holds for the
-longer one.
+It chose one of three learning rates, too. It is trained for one length, that of the
+page's ``pair_epochs``, and stands beside the short training and the longer one.
 """
 
 import functools
@@ -22,7 +22,7 @@ from functools import partial
 
 import keras
 import numpy as np
-from common import FEW, LONGER, QUICK, RATES, SEEDS, compare, definitions, each, finish
+from common import FEW, QUICK, RATES, SEEDS, compare, definitions, each, finish
 from scipy.spatial.distance import pdist
 
 import crnn_tutorial as ct
@@ -76,7 +76,7 @@ def pair_of():
     return page["build_pair"]()
 
 
-def train_pair(seed, rate, times):
+def train_pair(seed, rate):
     """Train them; return the discriminator's weights, and the seconds."""
     warnings.filterwarnings("ignore", "The generator has collapsed")
     pair = pair_of()
@@ -89,7 +89,7 @@ def train_pair(seed, rate, times):
         variable.assign(0 * variable)
     pair.optimizer.learning_rate = rate
     images = page["draw"](seed)[: FEW if QUICK else None]
-    epochs = times * (1 if QUICK else page["pair_epochs"])
+    epochs = 1 if QUICK else page["pair_epochs"]
     start = time.perf_counter()
     try:
         pair.fit(images, batch_size=32, epochs=epochs, verbose=0)
@@ -116,7 +116,7 @@ def distrust(found, images):
 def choose_rate(validation):
     """Choose the discriminator's learning rate by its rank correlation."""
     tried = [float(f"{PAIR_RATE * times:.2g}") for times in RATES]
-    found = each(train_pair, [(SEEDS[0], rate, 1) for rate in tried])
+    found = each(train_pair, [(SEEDS[0], rate) for rate in tried])
     scores = [
         float(
             rank_agreement(validation.targets, distrust(one, validation.images)).mean()
@@ -148,10 +148,10 @@ def score_estimates(tests):
     return scores
 
 
-def score_discriminators(tests, rate, times):
+def score_discriminators(tests, rate):
     """Score five discriminators, as `score_estimates` does; and what else is known."""
     scores, seconds, apart = {}, [], []
-    for found in each(train_pair, [(seed, rate, times) for seed in SEEDS]):
+    for found in each(train_pair, [(seed, rate) for seed in SEEDS]):
         answers = {name: distrust(found, split.images) for name, split in tests.items()}
         _append(scores, {DISCRIMINATOR: answers}, tests)
         seconds.append(found[1])
@@ -208,12 +208,12 @@ def main():
     print(DISCRIMINATOR, rates, flush=True)
     pair = pair_of()
     size = {"parameters": pair.discriminator.count_params(), "learning_rates": rates}
-    for times, part in ((1, found), (LONGER, found.get("longer"))):
-        if part:
-            beside(part, estimates)
-            scores, told = score_discriminators(tests, rates["chosen"], times)
-            beside(part, scores, **told, **size)
-    (drawn,) = (one[2] for one in each(train_pair, [(SEEDS[0], rates["chosen"], 1)]))
+    scores, told = score_discriminators(tests, rates["chosen"])
+    for part in filter(None, (found, found.get("longer"))):
+        beside(part, estimates)
+        beside(part, scores, **told, **size)
+    (first,) = each(train_pair, [(SEEDS[0], rates["chosen"])])
+    drawn = first[2]
     found["samples"] = (255 * drawn[:8, ..., 0]).round().astype(int).tolist()
     finish("quality", found)
 
