@@ -84,8 +84,9 @@ serve: book  ## Build the site and serve it at http://localhost:8000
 
 .PHONY: test
 test:  ## Run everything: lint, site, unit tests, every notebook
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory book
+	@$(MAKE) --no-print-directory venv
+	@# Side by side: neither of them keeps more than one core busy.
+	@$(MAKE) --no-print-directory --jobs 2 lint book
 	@if [ -n "$(CHROMIUM)" ]; then $(MAKE) --no-print-directory test-site; \
 	  else echo "No Chromium here: nobody looked at the site (make test-site)."; fi
 	@$(MAKE) --no-print-directory test-unit

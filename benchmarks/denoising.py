@@ -1,6 +1,7 @@
 """Five seeds for the page "Denoising: it never saw your photo".
 
-    python benchmarks/denoising.py
+    python benchmarks/denoising.py                  # all
+    python benchmarks/denoising.py discriminator    # this alone, beside what is stored
 
 Photographs in grey with noise of a standard deviation of 25 grey levels (of 255), and
 twins of the network for 15 and 50. Writes ``results/denoising.json``: "sigma 25" with
@@ -9,19 +10,23 @@ tests: noise of the strength trained on first, then of the two others, and strip
 Beside the networks stand four that have no seed: non-local means and total variation,
 their settings chosen on the validation photographs; the image as it came; and the mean
 of the test images, which is the best answer of anyone who does not see the image.
+"discriminator": restorers that go on with one that has more and more to say.
 """
 
+import sys
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from common import FEW, QUICK, beside, compare, definitions, finish
+from discriminator import RESTORERS, Restorer, run_discriminator
 
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.pictures import psnr_per_image
 
 MARGIN = 0.1  # dB: less is not seen
 SIGMAS = (25, 15, 50)
+JUDGED = 50  # the strength at which a discriminator has a say
 
 
 def make_tests(page, trained_on):
@@ -85,16 +90,36 @@ def run(page, sigma, builders, **options):
     return found
 
 
-def main():
-    page = definitions("faq/denoising")
+def run_part(name, page):
+    """Run one part of what is stored."""
+    if name == "discriminator":
+        return go_on_with_discriminator(page)
+    sigma = int(name.split()[-1])
     builders = ct.rivals(ct.build_restorer, (None, None, 1), **page["network"])
-    results = {"sigma 25": run(page, 25, builders)}
-    # The rate that the page takes, and no longer run: they show how it goes on.
+    if sigma == SIGMAS[0]:
+        return run(page, sigma, builders)
+    # At the rate that the page takes: they show how it goes on.
     two = {name: builders[name] for name in ("CRNN", "order-blind")}
-    rate = page["recipe"]["learning_rate"]
-    for sigma in SIGMAS[1:]:
-        options = {"learning_rates": [rate], "longer": None}
-        results[f"sigma {sigma}"] = run(page, sigma, two, **options)
+    return run(page, sigma, two, learning_rates=[page["recipe"]["learning_rate"]])
+
+
+def go_on_with_discriminator(page):
+    """Train further, with a discriminator that has more and more to say."""
+    RESTORERS["denoising"] = Restorer(
+        build=lambda: ct.build_restorer((None, None, 1), **page["network"]),
+        draw=partial(page["draw"], JUDGED),
+        test=make_tests(page, JUDGED)[f"sigma {JUDGED}"],
+        clusters=page["large"].test.targets,
+        recipe=page["recipe"],
+    )
+    return run_discriminator("denoising")
+
+
+def main():
+    page, names = definitions("faq/denoising"), sys.argv[1:]
+    results = ct.load_results("denoising") if names else {}
+    for name in names or (*(f"sigma {sigma}" for sigma in SIGMAS), "discriminator"):
+        results[name] = run_part(name, page)
     finish("denoising", results)
 
 

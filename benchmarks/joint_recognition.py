@@ -1,12 +1,14 @@
 """Five seeds for the page "Two jobs at once": does a discriminator classify better?
 
-    python benchmarks/joint_recognition.py
+    python benchmarks/joint_recognition.py          # all
+    python benchmarks/joint_recognition.py boxes    # these alone, beside what is stored
 
 A discriminator has a second output: a class, boxes, or a mask; `joint` has the rules.
 The generator is told what to draw. Writes ``results/joint_recognition.json`` in the
 form of ``ct.run_seeds``.
 """
 
+import sys
 from functools import partial
 
 import numpy as np
@@ -201,8 +203,9 @@ def compare_generation(chosen):
 
 
 def main():
-    results = {}
-    for job in JOBS:
+    names = sys.argv[1:]
+    results = ct.load_results("joint_recognition") if names else {}
+    for job in names or JOBS:
         results[job], chosen = run(job)
         if job == "digits":
             results["generation"] = compare_generation(chosen["joint"])

@@ -3,6 +3,8 @@
 Each function returns a Matplotlib figure; none calls ``plt.show()``.
 """
 
+import textwrap
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -374,6 +376,8 @@ def plot_slopes(pairs, names=("alone", "joint"), columns=2):
             axes.plot(
                 [0, 1], [before, after], look[1], color=COLORS[look[0]], marker="o"
             )
+        # Broken where it would run into the title of the panel beside it.
+        title = textwrap.fill(title, 50 // columns)
         axes.set(xlim=(-0.3, 1.3), title=title, ylabel="%" if percent else "")
         axes.set_xticks([0, 1], names)
     return figure

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 
 _PACKAGE = Path(__file__).parents[1]
+# A list of nothing but numbers, which stands in one line. No text holds a line's end.
+_NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+)\]")
 
 
 def stored_scores(results, rival):
@@ -175,8 +177,8 @@ def save_results(name, results, folder=None):
     >>> import crnn_tutorial as ct
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = ct.save_results("digits", {"seeds": [0, 1]}, folder)
-    ...     print(path.name, path.read_text().split())
-    digits.json ['{', '"seeds":', '[', '0,', '1', ']', '}']
+    ...     print(path.name, path.read_text().splitlines())
+    digits.json ['{', '  "seeds": [0, 1]', '}']
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(
@@ -190,6 +192,7 @@ def save_results(name, results, folder=None):
                 "benchmark in a checkout of the repository."
             )
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
     path = Path(folder) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")

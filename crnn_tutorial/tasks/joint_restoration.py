@@ -22,7 +22,7 @@ KINDS = ("noise", "holes", "halving")
 
 
 @register
-class Damage(layers.Layer):
+class DamageAnew(layers.Layer):
     """Damage each image anew, in training and afterwards.
 
     ============= ==========================================================
@@ -59,9 +59,9 @@ class Damage(layers.Layer):
     Examples
     --------
     >>> import numpy as np
-    >>> from crnn_tutorial.tasks.joint_restoration import Damage
+    >>> from crnn_tutorial.tasks.joint_restoration import DamageAnew
     >>> black = np.zeros((1, 8, 8, 1), "float32")
-    >>> float(np.sum(Damage("holes", 4)(black)))  # 16 pixels of grey 0.5
+    >>> float(np.sum(DamageAnew("holes", 4)(black)))  # 16 pixels of grey 0.5
     8.0
     """
 

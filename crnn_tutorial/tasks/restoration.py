@@ -9,7 +9,7 @@ from keras import layers, ops
 from crnn_tutorial.checks import check_count, check_images
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import backbones, heads
-from crnn_tutorial.network.assemble import assemble, begin, whole_numbers
+from crnn_tutorial.network.assemble import assemble, begin, check_filters
 from crnn_tutorial.network.heads import Features
 from crnn_tutorial.network.layers import ResizeLike
 from crnn_tutorial.network.masks import CHANNELS_LAST, register
@@ -325,7 +325,7 @@ def build_restorer(
     """
     check_enlarge(enlarge)
     image, *_ = begin(input_shape, None, free=("height", "width"))
-    counts = check_filters(filters)
+    counts = check_filters(filters, None, None)
     channels = image.shape[-1] if channels is None else channels
     if check_count("channels", channels) > image.shape[-1]:
         raise ValueError(
@@ -342,17 +342,6 @@ def check_enlarge(enlarge):
     """Refuse all but 1 and 2."""
     if enlarge not in (1, 2):
         raise ValueError(f"enlarge is 1 or 2, but got {enlarge!r}.")
-
-
-def check_filters(filters):
-    """Return them as whole numbers, or say what came."""
-    counts = whole_numbers(filters)
-    if not counts or None in counts:
-        raise ValueError(
-            "filters are whole numbers above 0, one for each size of the map, such as "
-            f"(24, 48), but got {filters!r}."
-        )
-    return counts
 
 
 def _see(image, stride, filters, units, recurrence, memory):

@@ -1,6 +1,7 @@
 """Figures: what stands in them, what is refused, and that Pyplot keeps none."""
 
 import io
+import itertools
 import warnings
 
 import keras
@@ -266,6 +267,15 @@ def test_a_line_for_each_seed_from_one_way_to_the_other():
     falls, rises = (line.get_linestyle() for line in shares.lines)
     assert falls != rises, "told without colour, too"
     assert list(decibels.lines[0].get_ydata()) == [21, 22.5]
+
+
+@pytest.mark.parametrize("columns", [2, 3])
+def test_titles_of_slopes_do_not_run_into_each_other(columns):
+    pairs = {f"class, {k}00 images (accuracy)": ([0.9], [0.8]) for k in range(columns)}
+    figure = ct.plot_slopes(pairs, columns=columns)
+    draw(figure)
+    boxes = [axes._left_title.get_window_extent() for axes in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize(

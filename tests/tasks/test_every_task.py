@@ -110,6 +110,9 @@ def trained():
     models["restoration"] = ct.build_restorer((32, 32, 1), **SMALL)
     split = ct.Split(noisy, SCENES.train.images)
     ct.train_crnn_model(models["restoration"], split, None, 4, 5, verbose=0)
+    models["quality"] = ct.build_quality_scorer((None, None, 1), **SMALL)
+    split = ct.Split(noisy, np.linspace(0, 1, len(noisy), dtype="float32"))
+    ct.train_crnn_model(models["quality"], split, None, 4, 2, verbose=0)
     return models
 
 
