@@ -219,6 +219,9 @@ from .tasks.multilabel import (
 from .tasks.patches import (
     build_patch_classifier,
 )
+from .tasks.quality import (
+    build_quality_scorer,
+)
 from .tasks.reading import (
     Reading,
     read_text,
@@ -285,6 +288,7 @@ __all__ = [
     "build_multilabel_classifier",
     "build_patch_classifier",
     "build_pca_compressor",
+    "build_quality_scorer",
     "build_restorer",
     "build_rnn_model",
     "build_segmenter",
