@@ -22,7 +22,6 @@ from joint import (
     fit,
     judge_all,
     levels,
-    model_of,
     rates,
     run,
     score,
@@ -84,9 +83,9 @@ JOBS["quality"] = Job(
     draw=draw_noisy,
     build=lambda: page["build_pair"](SCORED, ScoreDamage(), WISHES),
     alone=lambda one: page["leave_only"](one, SCORED, 1e-3),
-    epochs=10,
+    epochs=9,
     batch_size=32,
-    times=9,
+    times=7,
     rate=8e-3,
     metric="rank correlation",
     asked=lambda seed: (wishes(), damage_of(wishes())),
@@ -120,9 +119,9 @@ JOBS["retrieval"] = Job(
     draw=draw_known,
     build=lambda: page["build_pair"]("vector", Embed(32), len(KNOWN)),
     alone=lambda one: page["leave_only"](one, "vector", 1e-3),
-    epochs=15,
+    epochs=14,
     batch_size=32,
-    times=9,
+    times=7,
     rate=8e-3,
     metric="mAP",
     asked=lambda seed: (wanted_classes(), wanted_classes()),
@@ -230,29 +229,27 @@ def estimated(images):
 
 
 @functools.cache
-def generators(name, teach):
-    """Return a model to be trained again and again."""
-    if name == "joint":
-        return model_of("quality", "joint", teach)
+def teller():
+    """Return a generator and a discriminator that is told the level, untrained."""
     generator, _ = JOBS["quality"].build()
-    judge = ct.build_discriminator(
+    discriminator = ct.build_discriminator(
         page["SHAPE"], num_classes=WISHES, filters=(32,), units=16
     )
-    return ct.AdversarialModel(generator, judge, **JOBS["quality"].options), judge
+    options = JOBS["quality"].options
+    return ct.AdversarialModel(generator, discriminator, **options), discriminator
 
 
-def generate(name, seed, rate, teach, times):
-    """Train a generator; return its digits for a choice, and those for the test."""
-    told, images, damage = drawn("quality", seed)["train"]
-    model, discriminator = generators(name, teach)
-    begin_anew(name, model, discriminator, seed, rate)
-    real = {"images": images, SCORED: damage} if name == "joint" else images
+def generate_alone(seed, rate, times):
+    """Train both; return digits to choose by, and those of the test."""
+    told, images, _ = drawn("quality", seed)["train"]
+    model, discriminator = teller()
+    begin_anew(TOLD, model, discriminator, seed, rate)
     epochs = times * (1 if QUICK else JOBS["quality"].epochs)
-    seconds = fit(model, (told, real), epochs, JOBS["quality"].batch_size)
+    seconds = fit(model, (told, images), epochs, JOBS["quality"].batch_size)
     return {
         "seconds": seconds,
         "validation": model.generate(wishes(), seed=1000 + seed),
-        "test": model.generate(wishes(), seed=seed),
+        "images": model.generate(wishes(), seed=seed),
     }
 
 
@@ -261,47 +258,45 @@ def obey(images):
     return rank_agreement(damage_of(wishes()), measured(images))
 
 
-def choose_generator(name):
-    """Choose learning rate (and whether generated images teach), by other noise."""
-
-    def judge(rate, teach):
-        (made,) = each(generate, [(name, SEEDS[0], rate, teach, 1)])
-        return float(obey(made["validation"]).mean())
-
+def choose_alone():
+    """Choose its learning rate by obedience, with other noise than in the test."""
     tried = rates("quality")
-    scores = [judge(rate, 0.0) for rate in tried]
-    rate, teach = tried[int(np.argmax(scores))], 0.0
-    found = {"tried": tried, "validation": scores, "chosen": rate}
-    if name == "joint":
-        taught = judge(rate, 1.0)
-        teach = float(taught > max(scores))
-        found |= {"generated images teach": bool(teach), "validation, taught": taught}
-    print("obedience", name, found, flush=True)
-    return found, rate, teach
+    made = each(generate_alone, [(SEEDS[0], rate, 1) for rate in tried])
+    scores = [float(obey(one["validation"]).mean()) for one in made]
+    found = {"tried": tried, "validation": scores}
+    return found | {"chosen": tried[int(np.argmax(scores))]}
 
 
-def compare_obedience(chosen, times):
-    """Do digits follow the wish better where the discriminator also scores it?"""
+def compare_obedience(chosen, alone, times):
+    """Do digits follow the wish better where the discriminator also scores it?
+
+    The joint training is that of "quality": its learning rate was chosen by how well
+    real digits are scored.
+    """
+    rate = alone["chosen"]
+    runs = {
+        "joint": [train("quality", "joint", s, *chosen[1:], times) for s in SEEDS],
+        TOLD: each(generate_alone, [(seed, rate, times) for seed in SEEDS]),
+    }
+    tried = {"joint": chosen[0], TOLD: alone}
     scores, rivals = {}, {}
-    for name, (tried, *options) in chosen.items():
-        made = each(generate, [(name, seed, *options, times) for seed in SEEDS])
-        scores[name] = [obey(one["test"]) for one in made]
-        found = [measured(one["test"]).reshape(WISHES, EACH) for one in made]
-        by_mask = [estimated(one["test"]) for one in made]
+    for name, made in runs.items():
+        images = [one["images"] for one in made]
+        scores[name] = [obey(one) for one in images]
+        found = [measured(one).reshape(WISHES, EACH).mean(axis=1) for one in images]
         rivals[name] = summary(
             scores[name],
-            seconds=round(float(np.median([one["seconds"] for one in made])), 2),
-            learning_rates=tried,
-        ) | {
-            "measured": [one.mean(axis=1).round(4).tolist() for one in found],
-            "by a mask": [
-                float(rank_agreement(damage_of(wishes()), one).mean())
-                for one in by_mask
-            ],
-            "generated": [
-                levels(made[0]["test"][k * EACH :][:4]) for k in range(WISHES)
-            ],
-        }
+            **{
+                "seconds": round(float(np.median([one["seconds"] for one in made])), 2),
+                "learning_rates": tried[name],
+                "measured": [one.round(4).tolist() for one in found],
+                "by a mask": [
+                    float(rank_agreement(damage_of(wishes()), estimated(one)).mean())
+                    for one in images
+                ],
+                "generated": keep_digits(wishes(), images[0], images[0])["generated"],
+            },
+        )
         print("obedience", times, name, rivals[name]["scores"], flush=True)
     return {
         "settings": {"epochs": times * JOBS["quality"].epochs, "redraw": True},
@@ -325,13 +320,14 @@ def check_scorers():
     }
 
 
-def obedience():
+def obedience(chosen):
     """Compare both kinds of generators, for a short and a longer time."""
     start = time.perf_counter()
-    chosen = {name: choose_generator(name) for name in ("joint", TOLD)}
-    found = describe_run() | compare_obedience(chosen, 1)
+    alone = choose_alone()
+    print("obedience", alone, flush=True)
+    found = describe_run() | compare_obedience(chosen, alone, 1)
     if not SHORT:
-        found["longer"] = compare_obedience(chosen, LONGER)
+        found["longer"] = compare_obedience(chosen, alone, LONGER)
     found["on real digits"] = check_scorers()
     found["hours"] = round((time.perf_counter() - start) / 3600, 4)
     return found
@@ -339,18 +335,17 @@ def obedience():
 
 def main():
     results = {}
-    results["retrieval"], chosen = run("retrieval")
-    add_unlearnt(results["retrieval"])
-    results["retrieval"]["known"] = search_known(chosen, 1)
-    if not SHORT:
-        results["retrieval"]["longer"]["known"] = search_known(chosen, LONGER)
-    for name, measure in (
-        ("quality", lambda: run("quality")[0]),
-        ("obedience", obedience),
-    ):
+    for job in JOBS:
+        results[job], chosen = run(job)
+        if job == "retrieval":
+            add_unlearnt(results[job])
+            results[job]["known"] = search_known(chosen, 1)
+            if not SHORT:
+                results[job]["longer"]["known"] = search_known(chosen, LONGER)
+        else:
+            results["obedience"] = obedience(chosen["joint"])
         if not QUICK:  # what is known so far
             ct.save_results("joint_judgement", results)
-        results[name] = measure()
     finish("joint_judgement", results)
 
 
