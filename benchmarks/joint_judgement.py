@@ -1,6 +1,7 @@
 """Five seeds for the page "Draw and judge at once": does a discriminator judge better?
 
     python benchmarks/joint_judgement.py
+    python benchmarks/joint_judgement.py obedience    # this part again
 
 A discriminator has a second output: how noisy a digit is, or a vector by which digits
 are found; `joint` has the rules. "quality" and "retrieval" test that output on real
@@ -9,6 +10,7 @@ Writes ``results/joint_judgement.json`` in the form of ``ct.run_seeds``.
 """
 
 import functools
+import sys
 import time
 
 import keras
@@ -240,17 +242,13 @@ def teller():
 
 
 def generate_alone(seed, rate, times):
-    """Train both; return digits to choose by, and those of the test."""
+    """Train both, and return the digits."""
     told, images, _ = drawn("quality", seed)["train"]
     model, discriminator = teller()
     begin_anew(TOLD, model, discriminator, seed, rate)
     epochs = times * (1 if QUICK else JOBS["quality"].epochs)
     seconds = fit(model, (told, images), epochs, JOBS["quality"].batch_size)
-    return {
-        "seconds": seconds,
-        "validation": model.generate(wishes(), seed=1000 + seed),
-        "images": model.generate(wishes(), seed=seed),
-    }
+    return {"seconds": seconds, "images": model.generate(wishes(), seed=seed)}
 
 
 def obey(images):
@@ -258,27 +256,43 @@ def obey(images):
     return rank_agreement(damage_of(wishes()), measured(images))
 
 
-def choose_alone():
-    """Choose its learning rate by obedience, with other noise than in the test."""
-    tried = rates("quality")
-    made = each(generate_alone, [(SEEDS[0], rate, 1) for rate in tried])
-    scores = [float(obey(one["validation"]).mean()) for one in made]
-    found = {"tried": tried, "validation": scores}
-    return found | {"chosen": tried[int(np.argmax(scores))]}
+def draw(name, seed, rate, teach, times):
+    """Train a generator of either kind, and return its digits."""
+    if name == "joint":
+        return train("quality", "joint", seed, rate, teach, times)
+    (found,) = each(generate_alone, [(seed, rate, times)])
+    return found
 
 
-def compare_obedience(chosen, alone, times):
-    """Do digits follow the wish better where the discriminator also scores it?
+def choose_generator(name):
+    """Choose the learning rate by the digits of a training set of its own.
 
-    The joint training is that of "quality": its learning rate was chosen by how well
-    real digits are scored.
+    The training is the longer one: after the short one, none follows the wish.
     """
-    rate = alone["chosen"]
+
+    def judge(rate, teach):
+        found = draw(name, len(SEEDS), rate, teach, LONGER)
+        return float(obey(found["images"]).mean())
+
+    tried = rates("quality")
+    scores = [judge(rate, 0.0) for rate in tried]
+    rate, teach = tried[int(np.argmax(scores))], 0.0
+    found = {"tried": tried, "validation": scores, "chosen": rate}
+    if name == "joint":
+        taught = judge(rate, 1.0)
+        teach = float(taught > max(scores))
+        found |= {"generated images teach": bool(teach), "validation, taught": taught}
+    print("obedience", name, found, flush=True)
+    return found, rate, teach
+
+
+def compare_obedience(chosen, times):
+    """Do digits follow the wish better where the discriminator also scores it?"""
     runs = {
-        "joint": [train("quality", "joint", s, *chosen[1:], times) for s in SEEDS],
-        TOLD: each(generate_alone, [(seed, rate, times) for seed in SEEDS]),
+        name: [draw(name, seed, *options, times) for seed in SEEDS]
+        for name, (_, *options) in chosen.items()
     }
-    tried = {"joint": chosen[0], TOLD: alone}
+    tried = {name: one[0] for name, one in chosen.items()}
     scores, rivals = {}, {}
     for name, made in runs.items():
         images = [one["images"] for one in made]
@@ -320,20 +334,28 @@ def check_scorers():
     }
 
 
-def obedience(chosen):
+def obedience():
     """Compare both kinds of generators, for a short and a longer time."""
     start = time.perf_counter()
-    alone = choose_alone()
-    print("obedience", alone, flush=True)
-    found = describe_run() | compare_obedience(chosen, alone, 1)
+    chosen = {name: choose_generator(name) for name in ("joint", TOLD)}
+    found = describe_run() | compare_obedience(chosen, 1)
     if not SHORT:
-        found["longer"] = compare_obedience(chosen, alone, LONGER)
+        found["longer"] = compare_obedience(chosen, LONGER)
     found["on real digits"] = check_scorers()
     found["hours"] = round((time.perf_counter() - start) / 3600, 4)
     return found
 
 
-def main():
+def main(part=None):
+    if part == "obedience":
+        results = {} if QUICK else ct.load_results("joint_judgement")
+        first = results.get("obedience", {})
+        # What a choice by the short training led to, for the page to tell.
+        kept = first.get("first choice") or {
+            name: one["mean"] for name, one in first["longer"]["rivals"].items()
+        }
+        results[part] = obedience() | {"first choice": kept}
+        return finish("joint_judgement", results)
     results = {}
     for job in JOBS:
         results[job], chosen = run(job)
@@ -343,11 +365,11 @@ def main():
             if not SHORT:
                 results[job]["longer"]["known"] = search_known(chosen, LONGER)
         else:
-            results["obedience"] = obedience(chosen["joint"])
+            results["obedience"] = obedience()
         if not QUICK:  # what is known so far
             ct.save_results("joint_judgement", results)
-    finish("joint_judgement", results)
+    return finish("joint_judgement", results)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
