@@ -17,7 +17,7 @@ page's ``pair_epochs``, and stands beside the short training and the longer one.
 import functools
 import time
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -127,23 +127,33 @@ def choose_rate(validation):
     return {"tried": tried, "validation": scores, "chosen": rate}
 
 
-def score_estimates(tests):
-    """Score forests and estimates; return rival -> test -> seeds -> each image."""
-    scores = {}
+def score_forests(tests):
+    """Score five forests; return rival -> test -> seeds -> each image, and seconds."""
+    scores, seconds = {}, []
     known = {name: page["estimate_all"](split.images) for name, split in tests.items()}
     for seed in SEEDS:
         data = draw(tests["mixed"], seed)
         data = replace(data, train=data.train[: 8 * FEW]) if QUICK else data
+        start = time.perf_counter()
         forest = page["grow_forest"](data.train, data.validation)
+        seconds.append(time.perf_counter() - start)
         print("forest, seed", seed, "leaf", forest.min_samples_leaf, flush=True)
-        features = page["estimate_all"](data.train.images)
-        answers = {FOREST: {name: forest.predict(x) for name, x in known.items()}}
-        for number, estimate in enumerate(page["ESTIMATES"]):
-            if estimate in ALONE:  # its sign is that of the training images
-                seen = rank_agreement(data.train.targets, features[:, number]).mean()
-                answers[ALONE[estimate]] = {
-                    name: np.sign(seen) * x[:, number] for name, x in known.items()
-                }
+        answers = {name: forest.predict(x) for name, x in known.items()}
+        _append(scores, {FOREST: answers}, tests)
+    return scores, {"seconds": round(float(np.median(seconds)), 2)}
+
+
+def score_estimates(tests):
+    """Score two estimates as they are, in the same form; no seed changes them."""
+    scores, numbers = {}, {}
+    for estimate, rival in ALONE.items():
+        numbers[rival] = page["ESTIMATES"].index(estimate)
+    known = {name: page["estimate_all"](split.images) for name, split in tests.items()}
+    answers = {
+        rival: {name: x[:, number] for name, x in known.items()}
+        for rival, number in numbers.items()
+    }
+    for _ in SEEDS:
         _append(scores, answers, tests)
     return scores
 
@@ -179,8 +189,7 @@ def beside(part, scores, **told):
                 clusters=one["clusters"],
                 margin=MARGIN,
             )
-            words = {"word": judged.word, "sentence": judged.sentence}
-            one["judgements"][rival] = {**asdict(judged), **words}
+            one["judgements"][rival] = judged.as_dict()
             means = [float(one_seed.mean()) for one_seed in seeds]
             one["rivals"][rival] = {
                 "scores": means,
@@ -203,6 +212,7 @@ def main():
         margin=MARGIN,
         **page["recipe"],
     )
+    forests, spent = score_forests(tests)
     estimates = score_estimates(tests)
     rates = choose_rate(harm(page["large"].validation.images, 1))
     print(DISCRIMINATOR, rates, flush=True)
@@ -210,6 +220,7 @@ def main():
     size = {"parameters": pair.discriminator.count_params(), "learning_rates": rates}
     scores, told = score_discriminators(tests, rates["chosen"])
     for part in filter(None, (found, found.get("longer"))):
+        beside(part, forests, **spent)
         beside(part, estimates)
         beside(part, scores, **told, **size)
     (first,) = each(train_pair, [(SEEDS[0], rates["chosen"])])
