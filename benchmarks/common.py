@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import joblib
-import keras
 import nbformat
 import numpy as np
 
@@ -168,29 +167,6 @@ def each(function, jobs):
     """
     kept = joblib.Memory(_folder(), verbose=0).cache(function)
     return [kept(*job) for job in jobs]
-
-
-def train_judge():
-    """Train a classifier of digits that no network of a comparison meets.
-
-    Returns
-    -------
-    list of array, float
-        Its weights, and the share of test digits that it reads.
-    """
-    keras.utils.clear_session()
-    ct.set_seed(1000)
-    digits, model = ct.load_digits(seed=0), ct.build_cnn_model((8, 8, 1), 10)
-    epochs = 1 if QUICK else 25
-    ct.train_crnn_model(model, digits.train, batch_size=64, epochs=epochs, verbose=0)
-    return model.get_weights(), ct.evaluate(model, digits.test).score
-
-
-def load_judge():
-    """Return that classifier, trained once; in its features digits are compared."""
-    model = ct.build_cnn_model((8, 8, 1), 10)
-    model.set_weights(each(train_judge, [()])[0][0])
-    return model
 
 
 def beside(found, scores, **options):

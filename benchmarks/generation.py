@@ -26,9 +26,8 @@ from common import (
     _folder,
     each,
     finish,
-    load_judge,
-    train_judge,
 )
+from judge_of_digits import load_judge, train_judge
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 

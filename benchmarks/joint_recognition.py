@@ -12,7 +12,7 @@ import sys
 from functools import partial
 
 import numpy as np
-from common import QUICK, SEEDS, definitions, each, finish, load_judge
+from common import QUICK, SEEDS, definitions, each, finish
 from joint import (
     JOBS,
     Job,
@@ -25,6 +25,7 @@ from joint import (
     run,
     train,
 )
+from judge_of_digits import load_judge
 
 import crnn_tutorial as ct
 from crnn_tutorial.judging.draws import draw_training

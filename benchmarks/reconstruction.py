@@ -28,8 +28,8 @@ from common import (
     draw_digits,
     each,
     finish,
-    load_judge,
 )
+from judge_of_digits import load_judge
 
 import crnn_tutorial as ct
 from crnn_tutorial.metrics.pictures import psnr_per_image

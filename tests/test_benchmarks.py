@@ -68,6 +68,7 @@ def test_the_list_has_every_script_and_its_hours(listing):
             "common",
             "discriminator",
             "joint",
+            "judge_of_digits",
             "text_sets",
         )
         assert (f"\n{path.stem} " in table) != helps, path.stem
