@@ -16,7 +16,6 @@ photographs, once for the short training and once for the longer one.
 """
 
 import time
-from dataclasses import asdict
 from functools import cache
 
 import keras
@@ -107,9 +106,7 @@ def choose(name, times):
     """Choose the learning rate on the validation photographs."""
     tried = [float(f"{page['recipe']['learning_rate'] * by:.2g}") for by in RATES]
     scores = [train(name, SEEDS[0], rate, times, False) for rate in tried]
-    best = max(
-        range(len(scores)), key=lambda k: -np.inf if not scores[k] else scores[k]
-    )
+    best = max(range(len(tried)), key=lambda k: scores[k] or -np.inf)  # None: diverged
     found = {"tried": tried, "validation": scores, "chosen": tried[best]}
     print(name, times, found, flush=True)
     return found
@@ -190,8 +187,7 @@ def judge_test(test, margin, runs, rates):
         claim = f"{OURS} is better than {name}"
         options = {"margin": margin, "clusters": clusters()}
         found = ct.judge(scores[OURS], scores[name], claim, **options)
-        told = {"word": found.word, "sentence": found.sentence}
-        judgements[name] = {**asdict(found), **told}
+        judgements[name] = found.as_dict()
     return {
         "metric": "SSIM" if "SSIM" in test else "PSNR",
         "images": len(one),

@@ -40,8 +40,6 @@ class Job:
         generator is told, the images, and the answers that are wanted.
     build : callable
         ``build()`` returns a new generator and a new discriminator.
-    alone : callable
-        ``alone(discriminator)`` returns a compiled model with the second output only.
     epochs, batch_size : int
         Of the joint training.
     times : int
@@ -68,7 +66,6 @@ class Job:
     output: str
     draw: Callable
     build: Callable
-    alone: Callable
     epochs: int
     batch_size: int
     times: int
@@ -120,7 +117,7 @@ def model_of(job, name, teach):
     """Return a model to be trained again and again, so that it is compiled once."""
     generator, discriminator = JOBS[job].build()
     if name.startswith("alone"):
-        return JOBS[job].alone(discriminator), discriminator
+        return ct.head_alone(discriminator, JOBS[job].output), discriminator
     options = {"teach_weight": teach} | JOBS[job].options
     return ct.AdversarialModel(generator, discriminator, **options), discriminator
 

@@ -57,8 +57,7 @@ def draw_noisy(seed):
     for name, own in seeds.items():
         images = getattr(found, name).images
         told, noisy, damage = page["add_noise"](images[:48] if QUICK else images, own)
-        # The loss of this head takes columns; its score takes one number an image.
-        splits[name] = told, noisy, damage[:, None] if name == "train" else damage
+        splits[name] = told, noisy, damage
     return splits
 
 
@@ -84,7 +83,6 @@ JOBS["quality"] = Job(
     output=SCORED,
     draw=draw_noisy,
     build=lambda: page["build_pair"](SCORED, ScoreDamage(), WISHES),
-    alone=lambda one: page["leave_only"](one, SCORED, 1e-3),
     epochs=9,
     batch_size=32,
     times=7,
@@ -120,7 +118,6 @@ JOBS["retrieval"] = Job(
     output="vector",
     draw=draw_known,
     build=lambda: page["build_pair"]("vector", Embed(32), len(KNOWN)),
-    alone=lambda one: page["leave_only"](one, "vector", 1e-3),
     epochs=14,
     batch_size=32,
     times=7,
@@ -347,15 +344,12 @@ def obedience():
 
 
 def main(part=None):
+    stored = ct.load_results("joint_judgement")
+    # What a choice by the short training led to, once: the page tells it.
+    first = {"first choice": stored["obedience"]["first choice"]}
     if part == "obedience":
-        results = {} if QUICK else ct.load_results("joint_judgement")
-        first = results.get("obedience", {})
-        # What a choice by the short training led to, for the page to tell.
-        kept = first.get("first choice") or {
-            name: one["mean"] for name, one in first["longer"]["rivals"].items()
-        }
-        results[part] = obedience() | {"first choice": kept}
-        return finish("joint_judgement", results)
+        stored[part] = obedience() | first
+        return finish("joint_judgement", stored)
     results = {}
     for job in JOBS:
         results[job], chosen = run(job)
@@ -365,7 +359,7 @@ def main(part=None):
             if not SHORT:
                 results[job]["longer"]["known"] = search_known(chosen, LONGER)
         else:
-            results["obedience"] = obedience()
+            results["obedience"] = obedience() | first
         if not QUICK:  # what is known so far
             ct.save_results("joint_judgement", results)
     return finish("joint_judgement", results)

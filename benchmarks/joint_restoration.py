@@ -69,7 +69,6 @@ JOBS |= {
         output="difference",
         draw=draw,
         build=partial(build, task),
-        alone=lambda both: page["leave_only"](both, 1e-3),
         epochs=7,
         batch_size=32,
         times=5,

@@ -168,6 +168,9 @@ from .metrics.text import (
 from .network.adversarial import (
     AdversarialModel,
 )
+from .network.adversarial_parts import (
+    head_alone,
+)
 from .network.assemble import (
     load_model,
 )
@@ -317,6 +320,7 @@ __all__ = [
     "figures",
     "frechet_distance",
     "from_patches",
+    "head_alone",
     "interval",
     "judge",
     "judging",

@@ -17,11 +17,13 @@ from crnn_tutorial.network.adversarial_parts import (
     NOISE,
     REAL,
     StopAtNaN,
+    adam,
     are_arrays,
     as_classes,
     check_data,
     check_parts,
     distances,
+    encode_for,
     feed_of,
     input_of,
     real_of,
@@ -140,7 +142,7 @@ class AdversarialModel(keras.Model):
             self._trackers[name] = keras.metrics.Mean(name=name)
         self.built = True
         self.compile(
-            optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.99),
+            optimizer=adam(learning_rate),
             jit_compile=_jit_compile(),
         )
         self.optimizer.build(self.trainable_variables)
@@ -343,6 +345,7 @@ class AdversarialModel(keras.Model):
         arrays = are_arrays(x)
         if arrays:
             check_data(self, x, y)
+            y = encode_for(self._other_heads(), x, y)
         watch = StopAtNaN()
         history = super().fit(x, y, callbacks=[watch, *(callbacks or ())], **options)
         watch.tell()

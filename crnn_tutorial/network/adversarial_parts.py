@@ -9,6 +9,8 @@ from keras import ops
 
 from crnn_tutorial.checks import check_images
 from crnn_tutorial.metrics.generation import spread
+from crnn_tutorial.network import heads
+from crnn_tutorial.network.assemble import _jit_compile
 
 COLLAPSED = 0.25  # of the spread of real images: below, the noise hardly matters
 NOISE, IMAGES, REAL = "noise", "images", "real"
@@ -97,6 +99,71 @@ def real_of(x, y):
     if y is None:
         return x
     return y[IMAGES] if isinstance(y, dict) else y
+
+
+def encode_for(several, x, y):
+    """Turn what the other heads shall say into what their losses take, or refuse it."""
+    if not several:
+        return y
+    if y is None:
+        raise ValueError(
+            f"The discriminator also says {', '.join(several)}: pass what it shall say:"
+            f' fit(images, {{"images": images, "{next(iter(several))}": ...}}).'
+        )
+    given = y if isinstance(y, dict) else {IMAGES: y}
+    wanted = {name: head.encode(given.get(name, x)) for name, head in several.items()}
+    return given | wanted
+
+
+def head_alone(discriminator, name, learning_rate=1e-3):
+    """Return a discriminator with one of its heads only, to be trained without others.
+
+    It is the control of a joint training: the same layers, without "real or generated"
+    and without a generator. Layers and weights are shared with the discriminator, so
+    that a new one is needed for a training of its own.
+
+    Parameters
+    ----------
+    discriminator : keras.Model
+        Its output is a dict, as with ``ct.build_discriminator(..., heads={...})``.
+    name : str
+        Of the head that stays.
+    learning_rate : float
+        Of the optimiser, which is that of `AdversarialModel`.
+
+    Returns
+    -------
+    keras.Model
+        Images -> what the head says; compiled with the head's loss.
+
+    Raises
+    ------
+    ValueError
+        If there is no such head.
+
+    Examples
+    --------
+    >>> import crnn_tutorial as ct
+    >>> from crnn_tutorial.tasks.classification import Classify
+    >>> both = ct.build_discriminator((8, 8, 1), {"digit": Classify(10)})
+    >>> ct.head_alone(both, "digit").output_shape
+    (None, 10)
+    """
+    names = [*discriminator.output] if isinstance(discriminator.output, dict) else []
+    if name not in names:
+        raise ValueError(f"The heads are {names}, but got {name!r}.")
+    model = keras.Model(discriminator.inputs, discriminator.output[name])
+    model.compile(
+        adam(learning_rate),
+        loss=heads.of(model).compiled()["loss"],
+        jit_compile=_jit_compile(),
+    )
+    return model
+
+
+def adam(learning_rate):
+    """Return the optimiser of adversarial training, which forgets faster than usual."""
+    return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.99)
 
 
 def warn_of_collapse(model, x, y):

@@ -12,12 +12,12 @@ import numpy as np
 from keras import layers, ops
 
 from crnn_tutorial.checks import check_count
+from crnn_tutorial.data.degrade import HOLE
 from crnn_tutorial.metrics.pictures import psnr_per_image
 from crnn_tutorial.network import heads
 from crnn_tutorial.network.masks import register
 from crnn_tutorial.tasks.restoration import enlarge_twice
 
-HOLE = 0.5  # the grey of a hole, as in ct.degrade
 KINDS = ("noise", "holes", "halving")
 
 

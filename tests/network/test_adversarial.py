@@ -12,6 +12,7 @@ import pytest
 import crnn_tutorial as ct
 from crnn_tutorial.network.adversarial_parts import StopAtNaN, feed_of, warn_of_collapse
 from crnn_tutorial.tasks.classification import Classify
+from crnn_tutorial.tasks.quality import ScoreDamage
 
 SIZE = (8, 8, 1)
 SMALL = {"filters": (4,), "units": 3, "recurrence": None}  # quick to build
@@ -161,6 +162,35 @@ def test_other_heads_learn_from_real_images(digits):
     unconditional = small_model(None, heads={"digit": Classify(10)})
     found = train(unconditional, images, {"images": images, "digit": labels})
     assert np.isfinite(found["digit_loss"]).all()
+
+
+def test_what_a_head_is_told_is_encoded_by_the_head(digits):
+    """One number for each image: as it stands, the loss would pair it with all."""
+    images = digits.train.images[:32]
+    damage = np.random.default_rng(0).random(32, dtype="float32")
+    model = small_model(None, heads={"damage": ScoreDamage()})
+    says = model.discriminator.predict(images, verbose=0)["damage"][:, 0]
+    expected = -np.mean(damage * np.log(says) + (1 - damage) * np.log(1 - says))
+    found = train(model, images, {"images": images, "damage": damage})
+    assert found["damage_loss"][0] == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match="damage lies from 0 .* to 1.*but got 2 to 2"):
+        model.fit(images, {"images": images, "damage": 2 + 0 * damage})
+    with pytest.raises(ValueError, match='also says damage: pass .*"damage": '):
+        model.fit(images)
+
+
+def test_a_head_alone_is_the_same_network(digits):
+    images, labels = digits.train.images[:64], digits.train.targets[:64]
+    both = small_model(heads={"digit": Classify(10)}).discriminator
+    alone = ct.head_alone(both, "digit", learning_rate=0.01)
+    before = both.predict(images, verbose=0)
+    np.testing.assert_array_equal(alone.predict(images, verbose=0), before["digit"])
+    losses = alone.fit(images, labels, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    after = both.predict(images, verbose=0)
+    np.testing.assert_array_equal(alone.predict(images, verbose=0), after["digit"])
+    with pytest.raises(ValueError, match=r"heads are \[.*'digit'.*\], but got 'box'"):
+        ct.head_alone(both, "box")
 
 
 def test_each_input_gets_what_has_its_name():
